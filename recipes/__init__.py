@@ -1,0 +1,1 @@
+"""Training recipes: one folder each, with its architecture, script, loader and README."""

@@ -1,0 +1,13 @@
+"""Trains WGAN-GP: `python -m recipes.wgan_gp.train --workdir=runs/wgan_gp`."""
+
+from recipes.wgan_gp import Config
+from zoo import cli, training
+
+
+def train(config, workdir):
+    """Trains into `workdir` until `config.steps`; started again, it goes on from its last state."""
+    return training.train_gan("wgan_gp", config, workdir)
+
+
+if __name__ == "__main__":
+    cli.run(train, Config)

@@ -1,0 +1,1 @@
+"""A Keras 3 model zoo of generative adversarial networks with pretrained checkpoints."""

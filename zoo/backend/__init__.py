@@ -1,0 +1,25 @@
+"""The gradient code Keras leaves to each framework, and nothing else.
+
+Each backend offers the same functions:
+
+`value_and_grad(fn, variables, state)`
+    `fn()` returns (scalar loss, auxiliary structure); the result is ((loss, auxiliary), gradients).
+    `state` are the other variables that `fn` may assign, moving statistics for example.
+`input_gradient(fn, x)`
+    The gradient of sum(fn(x)) with respect to the tensor x, itself differentiable.
+`train_step(model, *args)`
+    The body of `keras.Model.train_step` on this backend, around `model.adversarial_step(batch)`.
+`assign(variable, value)`
+    Assigns a value every replica agrees on, inside a distributed step too.
+"""
+
+import importlib
+
+import keras
+
+_module = importlib.import_module(f"zoo.backend.{keras.backend.backend()}")
+
+value_and_grad = _module.value_and_grad
+input_gradient = _module.input_gradient
+train_step = _module.train_step
+assign = _module.assign

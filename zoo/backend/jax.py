@@ -1,0 +1,46 @@
+"""Gradients and the training step with JAX: Keras variables made pure by a `StatelessScope`."""
+
+import jax
+import keras
+
+
+def _values(scope, variables):
+    return [scope.get_current_value(variable) for variable in variables]
+
+
+def value_and_grad(fn, variables, state):
+    def pure(values, state_values):
+        mapping = [*zip(variables, values), *zip(state, state_values)]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            loss, auxiliary = fn()
+        return loss, (auxiliary, _values(scope, state))
+
+    values, state_values = [v.value for v in variables], [v.value for v in state]
+    (loss, (auxiliary, updated)), gradients = jax.value_and_grad(pure, has_aux=True)(
+        values, state_values
+    )
+    for variable, before, after in zip(state, state_values, updated):
+        if after is not before:
+            variable.assign(after)
+    return (loss, auxiliary), gradients
+
+
+def input_gradient(fn, x):
+    return jax.grad(lambda x: fn(x).sum())(x)
+
+
+def train_step(model, state, data):
+    groups = (
+        model.trainable_variables,
+        model.non_trainable_variables,
+        model.optimizer.variables,
+        model.metrics_variables,
+    )
+    mapping = [pair for group, values in zip(groups, state) for pair in zip(group, values)]
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        logs = model.adversarial_step(data[0])
+    return logs, tuple(_values(scope, group) for group in groups)
+
+
+def assign(variable, value):
+    variable.assign(value)

@@ -1,0 +1,34 @@
+"""Gradients and the training step with TensorFlow."""
+
+import tensorflow as tf
+
+
+def value_and_grad(fn, variables, state):
+    # Keras's optimizers sum gradients over replicas; a loss is a mean over its replica's batch.
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    with tf.GradientTape() as tape:
+        loss, auxiliary = fn()
+        scaled = loss / replicas
+    return (loss, auxiliary), tape.gradient(scaled, [v.value for v in variables])
+
+
+def input_gradient(fn, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(fn(x))
+    return tape.gradient(total, x)
+
+
+def train_step(model, data):
+    return model.adversarial_step(data[0])
+
+
+def assign(variable, value):
+    def update(strategy, value):
+        strategy.extended.update(variable.value, lambda v, x: v.assign(x), args=(value,))
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.strategy.num_replicas_in_sync == 1:
+        variable.assign(value)
+    else:
+        context.merge_call(update, args=(value,))

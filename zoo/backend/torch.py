@@ -1,0 +1,27 @@
+"""Gradients and the training step with PyTorch."""
+
+import torch
+
+
+def value_and_grad(fn, variables, state):
+    with torch.enable_grad():
+        loss, auxiliary = fn()
+        gradients = torch.autograd.grad(loss, [v.value for v in variables])
+    detached = {k: v.detach() for k, v in auxiliary.items()}
+    return (loss.detach(), detached), list(gradients)
+
+
+def input_gradient(fn, x):
+    with torch.enable_grad():
+        x = x.detach().requires_grad_(True)
+        return torch.autograd.grad(fn(x).sum(), x, create_graph=True)[0]
+
+
+def train_step(model, data):
+    # Only value_and_grad and input_gradient record gradients.
+    with torch.no_grad():
+        return model.adversarial_step(data[0])
+
+
+def assign(variable, value):
+    variable.assign(value)

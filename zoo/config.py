@@ -1,0 +1,123 @@
+"""Hyperparameters, declared once: a dataclass that becomes absl flags, JSON, and back."""
+
+import dataclasses
+import difflib
+import typing
+
+
+def hyperparameter(default, help, choices=None, minimum=None):
+    """Declares one field of a `RecipeConfig`.
+
+    Args:
+        default: Value when nothing else is said; its type is the field's annotation.
+        help: One sentence for `--help`, with the unit where there is one.
+        choices: The accepted values, or None for any.
+        minimum: The smallest accepted number, or None for any.
+    """
+    metadata = {"help": help, "choices": choices, "minimum": minimum}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecipeConfig:
+    """A flat, frozen set of scalars. Wrong types and values are refused by name.
+
+    Raises:
+        ValueError: On construction, naming the field, what it was and what it accepts.
+    """
+
+    def __post_init__(self):
+        types = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _checked(field, types[field.name], getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Builds a config from a dict; a key that is no hyperparameter is a `ValueError`."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        for key in values:
+            if key not in names:
+                near = difflib.get_close_matches(str(key), names, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else "."
+                raise ValueError(f"Unknown hyperparameter {key!r}{hint} Known: {', '.join(names)}.")
+        return cls(**values)
+
+    def to_dict(self):
+        """Returns the values as a plain dict of JSON scalars."""
+        return dataclasses.asdict(self)
+
+
+def _checked(field, kind, value):
+    """Returns `value` as `kind`, or raises a `ValueError` that names the field."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(f"{field.name} must be of type {kind.__name__}, but is {value!r}.")
+    choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
+    if choices is not None and value not in choices:
+        accepted = ", ".join(map(repr, choices))
+        raise ValueError(f"{field.name} must be one of {accepted}, but is {value!r}.")
+    if minimum is not None and not value >= minimum:
+        raise ValueError(f"{field.name} must be at least {minimum}, but is {value!r}.")
+    return value
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GANConfig(RecipeConfig):
+    """What every GAN recipe needs; a recipe's `Config` changes defaults and adds its own.
+
+    A generator step is one generator update, preceded by `n_critic` discriminator updates on
+    `n_critic` fresh batches.
+    """
+
+    dataset: str = hyperparameter(
+        "fashion_mnist", "Training images: fashion_mnist, cifar10, folder:DIR or npz:FILE."
+    )
+    image_size: int = hyperparameter(
+        28, "Height and width of the images, in pixels; a multiple of 4.", minimum=4
+    )
+    channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
+    latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
+    num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)
+    width: int = hyperparameter(64, "Channels of the layers at full resolution.", minimum=1)
+
+    loss: str = hyperparameter(
+        "wasserstein",
+        "Adversarial loss of both networks.",
+        choices=("wasserstein", "hinge", "non_saturating", "minimax"),
+    )
+    penalty_weight: float = hyperparameter(0.0, "Weight of the gradient penalty.", minimum=0)
+    n_critic: int = hyperparameter(
+        1, "Discriminator updates per generator update, each on a fresh batch.", minimum=1
+    )
+    batch_size: int = hyperparameter(64, "Images per update.", minimum=1)
+    optimizer: str = hyperparameter("adam", "Of both networks.", choices=("adam", "rmsprop"))
+    generator_learning_rate: float = hyperparameter(2e-4, "Of the generator.", minimum=0)
+    discriminator_learning_rate: float = hyperparameter(2e-4, "Of the discriminator.", minimum=0)
+    beta_1: float = hyperparameter(0.0, "Adam's decay of the first moment.", minimum=0)
+    beta_2: float = hyperparameter(0.9, "Adam's decay of the second moment.", minimum=0)
+    decay_from: float = hyperparameter(
+        1.0, "Fraction of the run after which learning rates fall linearly to 0.", minimum=0
+    )
+    ema_decay: float = hyperparameter(
+        0.999, "Decay per step of the generator's moving average; 0 turns it off.", minimum=0
+    )
+    steps: int = hyperparameter(50_000, "Generator steps of the whole run.", minimum=1)
+    save_every: int = hyperparameter(
+        1_000, "Generator steps between saves, log lines and sample grids.", minimum=1
+    )
+    precision: str = hyperparameter(
+        "float32",
+        "Keras dtype policy of the hidden layers.",
+        choices=("float32", "mixed_bfloat16"),
+    )
+    jit: str = hyperparameter(
+        "auto", "XLA: auto is off on a CPU and on elsewhere.", choices=("auto", "on", "off")
+    )
+    seed: int = hyperparameter(0, "Of weights, data order and latents.", minimum=0)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of the images."""
+        return (self.image_size, self.image_size, self.channels)

@@ -1,0 +1,267 @@
+"""`GAN`: a generator and a discriminator as one `keras.Model`, trained by plain `fit`."""
+
+import keras
+from keras import ops
+
+from zoo import backend, data, losses, penalties, registry, sampling
+from zoo.optimizers import make_optimizers
+
+LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
+
+
+@keras.saving.register_keras_serializable("zoo")
+class GAN(keras.Model):
+    """A generative adversarial network, built by a recipe from its config.
+
+    `generator` is the one to use. While training it is the moving average (EMA) of the weights of
+    `training_generator`, which `compile` makes and which, like the optimizers, is no part of a
+    saved model.
+
+    One `fit` step is one generator update. It takes `n_critic` fresh batches of real images for as
+    many discriminator updates, then updates the generator, then its average. Latents come with the
+    batch, drawn by NumPy: a step is a pure function of weights and batch, the same on every backend.
+
+    Args:
+        recipe: Name of a recipe, a folder of `recipes/`.
+        config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
+        name: Name of the Keras model; the recipe's by default.
+
+    Raises:
+        ValueError: For an unknown recipe, or a hyperparameter of unknown name or wrong value.
+    """
+
+    def __init__(self, recipe, config=None, name=None):
+        module = registry.import_recipe(recipe)
+        if not isinstance(config, module.Config):
+            config = module.Config.from_dict(config or {})
+        model = registry.import_recipe(recipe, "model")
+        super().__init__(name=name or recipe)
+        self.recipe = recipe
+        self.config = config
+        self.generator = model.build_generator(config)
+        self.discriminator = model.build_discriminator(config)
+        self.training_generator = None
+        self.trackers = []
+        self.built = True
+
+    @property
+    def step(self):
+        """Generator updates taken since `compile`."""
+        return int(ops.convert_to_numpy(self.optimizer.iterations.value)) if self.compiled else 0
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def call(self, latents, labels=None, training=False):
+        """Generates float images (N, H, W, C) in [-1, 1] from latents (N, latent_size)."""
+        return _apply(self.generator, latents, labels, training)
+
+    def sample(self, n=None, *, seed=None, labels=None, truncation=1.0, batch_size=64):
+        """Generates images.
+
+        Args:
+            n: How many; with `labels` their number by default.
+            seed: Same seed, same images, on every backend. None draws fresh ones.
+            labels: One class for all or one per image; conditional models only. Drawn uniformly
+                when not given.
+            truncation: In (0, 1], a factor on the latents: smaller is safer and less varied.
+            batch_size: Images per forward pass; no effect on the result.
+
+        Returns:
+            uint8 array of shape (n, H, W, C).
+
+        Raises:
+            ValueError: For an argument outside its range, or labels the model cannot take.
+        """
+        latents, labels = sampling.draw(self.config, n, seed, labels, truncation)
+        return sampling.generate(self.generator, latents, labels, batch_size)
+
+    def interpolate(self, steps=16, *, seed=None, label=None, truncation=1.0, batch_size=64):
+        """Walks between two random latents along the great circle through them (slerp).
+
+        Args:
+            steps: How many images, both ends included; at least 2.
+            seed, truncation, batch_size: As in `sample`.
+            label: The class of all images; conditional models only. Drawn when not given.
+
+        Returns:
+            uint8 array of shape (steps, H, W, C).
+        """
+        latents, labels = sampling.walk(self.config, steps, seed, label, truncation)
+        return sampling.generate(self.generator, latents, labels, batch_size)
+
+    # Training
+
+    def compile(self, optimizer=None, **kwargs):
+        """Prepares training; called by `fit` with the recipe's own settings when it has not been.
+
+        Args:
+            optimizer: A `zoo.optimizers.AdversarialOptimizer`; the config's by default.
+            **kwargs: As for `keras.Model.compile`: `jit_compile`, `run_eagerly`,
+                `steps_per_execution`.
+        """
+        if self.training_generator is None:
+            self.training_generator = keras.models.clone_model(self.generator)
+            self.training_generator.set_weights(self.generator.get_weights())
+            self.generator.trainable = False
+        self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
+        optimizer = optimizer or make_optimizers(self.config)
+        optimizer.build(
+            self.training_generator.trainable_variables, self.discriminator.trainable_variables
+        )
+        self.trackers = [keras.metrics.Mean(name=name) for name in LOGS]
+        jit = {"auto": "auto", "on": True, "off": False}[self.config.jit]
+        super().compile(
+            optimizer=optimizer, auto_scale_loss=False, **{"jit_compile": jit} | kwargs
+        )
+
+    def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
+        """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
+
+        Args:
+            x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
+            y: Labels of an array, integers of shape (N,); conditional models only.
+            epochs: Number of epochs.
+            steps_per_epoch: Generator steps per epoch; by default as many as see every image once.
+            initial_epoch: Where to go on counting.
+            **kwargs: `callbacks` and `verbose` as in Keras.
+
+        Returns:
+            The `keras.callbacks.History`.
+        """
+        if not self.compiled:
+            self.compile()
+        images = data.as_images(x, y).resized(self.config.image_shape)
+        if steps_per_epoch is None:
+            per_step = self.config.batch_size * self.config.n_critic
+            steps_per_epoch = -(-len(images) // per_step)
+        return super().fit(
+            data.batches(images, self.config, first_step=self.step),
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=initial_epoch,
+            shuffle=False,
+            **kwargs,
+        )
+
+    def train_step(self, *args):
+        return backend.train_step(self, *args)
+
+    def adversarial_step(self, batch):
+        """Updates the discriminator `n_critic` times, the generator once, then its average.
+
+        Args:
+            batch: As `zoo.data.batches` makes it: per sample one real image and label for each
+                discriminator update, and one latent and label more, for the generator's.
+
+        Returns:
+            The means of the epoch so far, by the names in `LOGS`.
+        """
+        real = ops.cast(batch["real"], "float32") / 127.5 - 1.0
+        logs = {}
+        for k in range(self.config.n_critic):
+            logs |= self._update_discriminator(
+                real[:, k],
+                _at(batch, "real_labels", k),
+                batch["latents"][:, k],
+                _at(batch, "fake_labels", k),
+                batch["mix"][:, k],
+            )
+        logs |= self._update_generator(batch["latents"][:, -1], _at(batch, "fake_labels", -1))
+        self._update_average()
+        for tracker in self.trackers:
+            tracker.update_state(logs[tracker.name])
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+    def _update_discriminator(self, real, real_labels, latents, fake_labels, mix):
+        fake = _apply(self.training_generator, latents, fake_labels, training=True)
+        fake = ops.stop_gradient(ops.cast(fake, "float32"))
+
+        def loss():
+            real_scores = _apply(self.discriminator, real, real_labels, training=True)
+            fake_scores = _apply(self.discriminator, fake, fake_labels, training=True)
+            total = adversarial = self.d_loss_fn(real_scores, fake_scores)
+            penalty = ops.zeros((), "float32")
+            if self.config.penalty_weight:
+                penalty = penalties.gradient_penalty(
+                    lambda x: _apply(self.discriminator, x, real_labels, training=False),
+                    real,
+                    fake,
+                    mix,
+                )
+                total = adversarial + self.config.penalty_weight * penalty
+            real_score, fake_score = _mean(real_scores), _mean(fake_scores)
+            return total, {
+                "d_loss": total,
+                "penalty": penalty,
+                "real_score": real_score,
+                "fake_score": fake_score,
+                "wasserstein": real_score - fake_score,
+            }
+
+        return self._minimize(loss, self.discriminator, self.optimizer.discriminator)
+
+    def _update_generator(self, latents, labels):
+        def loss():
+            fake = _apply(self.training_generator, latents, labels, training=True)
+            total = self.g_loss_fn(_apply(self.discriminator, fake, labels, training=True))
+            return total, {"g_loss": total}
+
+        return self._minimize(loss, self.training_generator, self.optimizer.generator)
+
+    def _minimize(self, loss, network, optimizer):
+        """Takes one step on the trainable variables of one network; returns the loss's logs."""
+        variables = network.trainable_variables
+        chosen = {id(v) for v in variables}
+        state = [v for v in self.variables if id(v) not in chosen]
+        (_, logs), gradients = backend.value_and_grad(loss, variables, state)
+        optimizer.apply(gradients, variables)
+        return logs
+
+    def _update_average(self):
+        """Moves `generator` towards `training_generator`; moving statistics are copied.
+
+        The decay is warmed up as (1 + t) / (10 + t), else the average lags for thousands of steps.
+        """
+        t = ops.cast(self.optimizer.iterations, "float32")
+        decay = ops.minimum(self.config.ema_decay, (1.0 + t) / (10.0 + t))
+        trainable = {id(v) for v in self.training_generator.trainable_variables}
+        for average, value in zip(self.generator.weights, self.training_generator.weights):
+            new = ops.convert_to_tensor(value)
+            if id(value) in trainable:
+                new = new + decay * (ops.convert_to_tensor(average) - new)
+            backend.assign(average, new)
+
+    # Saving
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Saves what is needed to use the model: config, `generator` and `discriminator`.
+
+        Args: As for `keras.Model.save`; `zipped=False` writes the directory format.
+        """
+        if self.training_generator is None:
+            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        bare = GAN(self.recipe, self.config, self.name)
+        bare.generator.set_weights(self.generator.get_weights())
+        bare.discriminator.set_weights(self.discriminator.get_weights())
+        return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def get_config(self):
+        return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _apply(network, x, labels, training):
+    return network(x if labels is None else [x, labels], training=training)
+
+
+def _at(batch, key, k):
+    return batch[key][:, k] if key in batch else None
+
+
+def _mean(scores):
+    return ops.mean(ops.cast(scores, "float32"))

@@ -1,0 +1,80 @@
+"""Pictures for people: grids and animations, written by Pillow, whole or not at all."""
+
+import contextlib
+import math
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+
+def grid(images, columns=None, gap=2):
+    """Lays images out in rows.
+
+    Args:
+        images: uint8, (N, H, W, C), C being 1 or 3.
+        columns: Images per row; a square by default.
+        gap: White pixels between images.
+
+    Returns:
+        uint8 array of shape (height, width, C).
+    """
+    n, height, width, channels = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
+    canvas = np.full(shape, 255, np.uint8)
+    for i, image in enumerate(images):
+        top = gap + i // columns * (height + gap)
+        left = gap + i % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def to_picture(image, scale=1):
+    """Turns a uint8 array (H, W, C) into a Pillow image, each pixel `scale` pixels wide."""
+    picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+    return picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+
+
+def save_grid(path, images, columns=None, scale=1):
+    """Writes a grid of images as PNG, or what the path's suffix says."""
+    with atomic_path(path) as temporary:
+        to_picture(grid(images, columns), scale).save(temporary)
+
+
+def save_animation(path, images, scale=4, milliseconds=80):
+    """Writes images (N, H, W, C) as an endless GIF (or WebP) that runs forth and back."""
+    frames = [to_picture(image, scale) for image in (*images, *images[-2:0:-1])]
+    with atomic_path(path) as temporary:
+        frames[0].save(
+            temporary, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+        )
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Gives a temporary path beside `path`, renamed to it on success and removed on failure.
+
+    Raises:
+        FileNotFoundError: If the folder of `path` does not exist.
+    """
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write {path.name!r} in.")
+    folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
+    temporary = pathlib.Path(folder) / path.name
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.rmdir(folder)
+
+
+def read_picture(path):
+    """Reads a picture file as a uint8 array (H, W, C)."""
+    with Image.open(path) as picture:
+        return np.atleast_3d(np.asarray(picture))

@@ -1,0 +1,79 @@
+"""Adversarial losses: pure functions of discriminator scores.
+
+Scores are raw discriminator outputs (no sigmoid) of shape (N,) or (N, 1), larger for images the
+discriminator takes for real. Every function returns a float32 scalar to be minimised, whatever the
+dtype of the scores.
+
+`get(name)` returns the pair (discriminator loss, generator loss) of one name.
+"""
+
+from keras import ops
+
+
+def _mean(x):
+    return ops.mean(ops.cast(x, "float32"))
+
+
+def wasserstein(signs, scores):
+    """Mean of `-signs * scores`, the Wasserstein loss with labels +1 and -1.
+
+    The discriminator minimises it with +1 for real and -1 for fake images, the generator with +1
+    for its own images (Arjovsky et al. 2017, Algorithm 1).
+
+    Args:
+        signs: +1 or -1, a scalar or one per score.
+        scores: Discriminator outputs, shape (N,) or (N, 1).
+    """
+    scores = ops.cast(scores, "float32")
+    return -ops.mean(ops.cast(signs, "float32") * scores)
+
+
+def wasserstein_discriminator(real_scores, fake_scores):
+    """E[D(fake)] - E[D(real)] (Arjovsky et al. 2017, Equation 2)."""
+    return wasserstein(1.0, real_scores) + wasserstein(-1.0, fake_scores)
+
+
+def wasserstein_generator(fake_scores):
+    """-E[D(fake)] (Arjovsky et al. 2017, Equation 2)."""
+    return wasserstein(1.0, fake_scores)
+
+
+def hinge_discriminator(real_scores, fake_scores):
+    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Miyato et al. 2018, Equation 16)."""
+    return _mean(ops.relu(1.0 - real_scores)) + _mean(ops.relu(1.0 + fake_scores))
+
+
+def hinge_generator(fake_scores):
+    """-E[D(fake)] (Miyato et al. 2018, Equation 17)."""
+    return -_mean(fake_scores)
+
+
+def minimax_discriminator(real_scores, fake_scores):
+    """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014, Eq. 1)."""
+    real_scores, fake_scores = (ops.cast(s, "float32") for s in (real_scores, fake_scores))
+    return _mean(ops.softplus(-real_scores)) + _mean(ops.softplus(fake_scores))
+
+
+def minimax_generator(fake_scores):
+    """E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014, Equation 1)."""
+    return -_mean(ops.softplus(ops.cast(fake_scores, "float32")))
+
+
+def non_saturating_generator(fake_scores):
+    """-E[log s(D(fake))], s the sigmoid (Goodfellow et al. 2014, Section 3)."""
+    return _mean(ops.softplus(-ops.cast(fake_scores, "float32")))
+
+
+LOSSES = {
+    "wasserstein": (wasserstein_discriminator, wasserstein_generator),
+    "hinge": (hinge_discriminator, hinge_generator),
+    "minimax": (minimax_discriminator, minimax_generator),
+    "non_saturating": (minimax_discriminator, non_saturating_generator),
+}
+
+
+def get(name):
+    """Returns (discriminator loss, generator loss); an unknown name is a `ValueError`."""
+    if name not in LOSSES:
+        raise ValueError(f"Unknown loss {name!r}; known are {', '.join(LOSSES)}.")
+    return LOSSES[name]

@@ -1,0 +1,93 @@
+"""Two optimizers as one, so that `fit`, saving and every backend's state see both."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("zoo")
+class AdversarialOptimizer(keras.optimizers.Optimizer):
+    """The generator's and the discriminator's optimizer in one `keras.optimizers.Optimizer`.
+
+    Args:
+        generator: Optimizer of the generator.
+        discriminator: Optimizer of the discriminator.
+    """
+
+    def __init__(self, generator, discriminator, name="adversarial_optimizer"):
+        super().__init__(learning_rate=0.0, name=name)
+        self.generator = generator
+        self.discriminator = discriminator
+
+    def build(self, generator_variables, discriminator_variables):
+        """Creates all slots now: made inside a traced step they break under `tf.distribute`."""
+        self.generator.build(generator_variables)
+        self.discriminator.build(discriminator_variables)
+        super().build([])
+
+    @property
+    def variables(self):
+        return [*super().variables, *self.generator.variables, *self.discriminator.variables]
+
+    @property
+    def iterations(self):
+        """Generator steps taken."""
+        return self.generator.iterations
+
+    def save_own_variables(self, store):
+        """Stores nothing: both optimizers are saved as attributes."""
+
+    def load_own_variables(self, store):
+        """Loads nothing: both optimizers are loaded as attributes."""
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "generator": serialize(self.generator),
+            "discriminator": serialize(self.discriminator),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        networks = ("generator", "discriminator")
+        return cls(**config | {network: deserialize(config[network]) for network in networks})
+
+
+@keras.saving.register_keras_serializable("zoo")
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate that falls linearly to 0 from `decay_from * steps` to `steps`."""
+
+    def __init__(self, learning_rate, steps, decay_from):
+        self.learning_rate = learning_rate
+        self.steps = steps
+        self.decay_from = decay_from
+
+    def __call__(self, step):
+        left = 1.0 - ops.cast(step, "float32") / self.steps
+        return self.learning_rate * ops.clip(left / (1.0 - self.decay_from), 0.0, 1.0)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "steps": self.steps,
+            "decay_from": self.decay_from,
+        }
+
+
+def make_optimizer(config, learning_rate, updates_per_step):
+    """Builds one network's optimizer from the hyperparameters of a `GANConfig`."""
+    if config.decay_from < 1.0:
+        steps = config.steps * updates_per_step
+        learning_rate = LinearDecay(learning_rate, steps, config.decay_from)
+    if config.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(learning_rate)
+    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+def make_optimizers(config):
+    """Returns the `AdversarialOptimizer` of a `GANConfig`."""
+    return AdversarialOptimizer(
+        make_optimizer(config, config.generator_learning_rate, 1),
+        make_optimizer(config, config.discriminator_learning_rate, config.n_critic),
+    )

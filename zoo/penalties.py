@@ -1,0 +1,47 @@
+"""Gradient penalties: pure functions of a score function and images."""
+
+from keras import ops
+
+from zoo import backend
+
+
+def gradient_penalty(score_fn, real, fake, mix, epsilon=1e-12):
+    """Two-sided gradient penalty, E[(||grad_x D(x)||_2 - 1)^2] at x between real and fake.
+
+    The norm is one per sample, over all axes but the first (Gulrajani et al. 2017, Equation 3 and
+    Algorithm 1). Call the discriminator in inference mode: batch statistics and power iterations
+    must not move in here.
+
+    Args:
+        score_fn: Maps images to scores of shape (N,) or (N, 1); a score depends on its image only.
+        real: Images, (N, H, W, C).
+        fake: Images, (N, H, W, C).
+        mix: (N,), uniform in [0, 1]: where each sample's x lies between real (0) and fake (1).
+        epsilon: Added under the square root, whose gradient is infinite at 0.
+
+    Returns:
+        A float32 scalar.
+    """
+    real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
+    mix = ops.reshape(ops.cast(mix, "float32"), (-1,) + (1,) * (len(real.shape) - 1))
+    norm = ops.sqrt(_squared_norm(score_fn, real + mix * (fake - real)) + epsilon)
+    return ops.mean(ops.square(norm - 1.0))
+
+
+def r1(score_fn, real):
+    """Zero-centred penalty on real images, E[||grad_x D(x)||^2] / 2 (Mescheder et al. 2018, Eq. 9).
+
+    Args:
+        score_fn: Maps images to scores of shape (N,) or (N, 1).
+        real: Images, (N, H, W, C).
+
+    Returns:
+        A float32 scalar.
+    """
+    return ops.mean(_squared_norm(score_fn, ops.cast(real, "float32"))) / 2.0
+
+
+def _squared_norm(score_fn, x):
+    """Returns the squared gradient norm of each sample's score, (N,)."""
+    gradient = ops.cast(backend.input_gradient(score_fn, x), "float32")
+    return ops.sum(ops.square(gradient), axis=tuple(range(1, len(x.shape))))
