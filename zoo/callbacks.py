@@ -1,4 +1,4 @@
-"""Callbacks for plain `fit`: sample grids, TensorBoard on every backend, the state to resume from."""
+"""Callbacks for plain `fit`: progress, sample grids, TensorBoard, the state to resume from."""
 
 import csv
 import json

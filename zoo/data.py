@@ -168,7 +168,7 @@ def _load_npz(path):
         with np.load(path, allow_pickle=False) as arrays:
             if "images" not in arrays:
                 raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
-            return ArrayImages(arrays["images"], arrays["labels"] if "labels" in arrays else None)
+            return ArrayImages(arrays["images"], arrays.get("labels"))
     except (ValueError, OSError) as error:
         raise ValueError(
             f"{path!r} must be an .npz file with a uint8 array `images`: {error}"

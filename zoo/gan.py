@@ -19,7 +19,7 @@ class GAN(keras.Model):
 
     One `fit` step is one generator update. It takes `n_critic` fresh batches of real images for as
     many discriminator updates, then updates the generator, then its average. Latents come with the
-    batch, drawn by NumPy: a step is a pure function of weights and batch, the same on every backend.
+    batch, drawn by NumPy: a step is a pure function of weights and batch on every backend.
 
     Args:
         recipe: Name of a recipe, a folder of `recipes/`.
@@ -112,9 +112,7 @@ class GAN(keras.Model):
         )
         self.trackers = [keras.metrics.Mean(name=name) for name in LOGS]
         jit = {"auto": "auto", "on": True, "off": False}[self.config.jit]
-        super().compile(
-            optimizer=optimizer, auto_scale_loss=False, **{"jit_compile": jit} | kwargs
-        )
+        super().compile(optimizer=optimizer, auto_scale_loss=False, **{"jit_compile": jit} | kwargs)
 
     def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
         """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.

@@ -40,18 +40,34 @@ def to_picture(image, scale=1):
 
 
 def save_grid(path, images, columns=None, scale=1):
-    """Writes a grid of images as PNG, or what the path's suffix says."""
+    """Writes a grid of images in the format of the path's suffix, such as .png.
+
+    Raises:
+        ValueError: If Pillow writes no such format.
+    """
     with atomic_path(path) as temporary:
-        to_picture(grid(images, columns), scale).save(temporary)
+        _save(to_picture(grid(images, columns), scale), temporary)
+
+
+def _save(picture, path, **options):
+    try:
+        picture.save(path, **options)
+    except ValueError as error:
+        raise ValueError(f"{path.name!r} does not end like a picture, such as .png.") from error
+
+
+def save_npz(path, **arrays):
+    """Writes arrays as a compressed `.npz` file."""
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def save_animation(path, images, scale=4, milliseconds=80):
     """Writes images (N, H, W, C) as an endless GIF (or WebP) that runs forth and back."""
     frames = [to_picture(image, scale) for image in (*images, *images[-2:0:-1])]
     with atomic_path(path) as temporary:
-        frames[0].save(
-            temporary, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
-        )
+        frame, *rest = frames
+        _save(frame, temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)
 
 
 @contextlib.contextmanager
@@ -63,7 +79,9 @@ def atomic_path(path):
     """
     path = pathlib.Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} to write {path.name!r} in.")
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!r} to write {path.name!r} in."
+        )
     folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
     temporary = pathlib.Path(folder) / path.name
     try:

@@ -49,7 +49,7 @@ def hinge_generator(fake_scores):
 
 
 def minimax_discriminator(real_scores, fake_scores):
-    """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014, Eq. 1)."""
+    """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014)."""
     real_scores, fake_scores = (ops.cast(s, "float32") for s in (real_scores, fake_scores))
     return _mean(ops.softplus(-real_scores)) + _mean(ops.softplus(fake_scores))
 

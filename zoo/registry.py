@@ -22,7 +22,7 @@ def list_recipes():
 
 
 def import_recipe(name, module=None):
-    """Imports a recipe's package or one of its modules; the only place where `zoo` reaches `recipes`.
+    """Imports a recipe's package or a module of it: the only way from `zoo` to `recipes`.
 
     Args:
         name: A name of `list_recipes()`. Any other is a `ValueError`, so that a downloaded config

@@ -35,13 +35,15 @@ def check_labels(config, labels, n):
     if labels is None:
         return None
     if not config.num_classes:
-        raise ValueError("This model is unconditional: it was trained without labels, so give none.")
+        raise ValueError(
+            "This model is unconditional: it was trained without labels, so give none."
+        )
     labels = np.asarray(labels)
     if labels.ndim > 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError("labels must be one integer for all images or one integer for each.")
     if labels.ndim == 1 and len(labels) != n:
         raise ValueError(f"{n} images need one label for all or {n} labels, but got {len(labels)}.")
-    if labels.size and not (0 <= labels.min() and labels.max() < config.num_classes):
+    if labels.size and (labels.min() < 0 or labels.max() >= config.num_classes):
         raise ValueError(f"labels must lie between 0 and {config.num_classes - 1}.")
     return np.broadcast_to(labels, n).astype(np.int32)
 

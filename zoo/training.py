@@ -5,15 +5,15 @@ import sys
 
 import keras
 
-from zoo import callbacks, data
+from zoo import callbacks, cards, data
 from zoo.gan import GAN
 
 
 def train_gan(recipe, config, workdir):
     """Trains a recipe into a folder and saves the model there; goes on from the folder's state.
 
-    Writes `state/` (to resume from), `history.csv`, `samples/`, `tensorboard/` and, at the end,
-    `model/` in the Keras directory format.
+    Writes `run.json` (facts for the card), `state/` (to resume from), `history.csv`, `samples/`,
+    `tensorboard/` and, at the end, `model/` in the Keras directory format.
 
     Args:
         recipe: Name of the recipe.
@@ -32,6 +32,8 @@ def train_gan(recipe, config, workdir):
 
     state = callbacks.TrainState(workdir / "state")
     state.restore(gan)
+    workdir.mkdir(parents=True, exist_ok=True)
+    cards.write_json(workdir / "run.json", cards.run_facts(recipe, config))
     epochs = -(-config.steps // config.save_every)
     gan.fit(
         images,

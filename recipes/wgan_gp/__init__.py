@@ -1,4 +1,4 @@
-"""WGAN-GP (Gulrajani et al. 2017): a DCGAN trained with the Wasserstein loss and gradient penalty."""
+"""WGAN-GP (Gulrajani et al. 2017): a DCGAN with the Wasserstein loss and gradient penalty."""
 
 import dataclasses
 

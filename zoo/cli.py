@@ -1,0 +1,224 @@
+"""The `zoo` command, and `run`, which makes a command of a recipe's `train`."""
+
+import argparse
+import contextlib
+import dataclasses
+import pathlib
+import sys
+
+
+def run(train, Config, argv=None):
+    """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
+
+    A bad flag is one line and exit code 2; a `ValueError` or `FileNotFoundError` of `train` is one
+    line and exit code 1.
+    """
+    from absl import app, flags
+
+    flags.DEFINE_string("workdir", None, "Folder of the run; an earlier run in it goes on.")
+    flags.declare_key_flag("workdir")
+    define_flags(Config)
+    configs = []
+
+    def parse(argv):
+        try:
+            arguments = flags.FLAGS(argv)
+            if arguments[1:]:
+                raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
+            if flags.FLAGS.workdir is None:
+                raise ValueError("Say where the run lives: --workdir=FOLDER.")
+            configs.append(config_from_flags(Config))
+        except (flags.Error, ValueError) as error:
+            _fail(error, 2)
+        return arguments
+
+    def main(_):
+        with user_errors():
+            train(configs[0], flags.FLAGS.workdir)
+
+    app.run(main, argv=argv, flags_parser=parse)
+
+
+def define_flags(Config):
+    """Defines one absl flag per field of a `RecipeConfig`."""
+    from absl import flags
+
+    kinds = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }
+    for field in dataclasses.fields(Config):
+        default, choices = getattr(Config(), field.name), field.metadata.get("choices")
+        help = field.metadata["help"] + (
+            f" One of {', '.join(map(str, choices))}." if choices else ""
+        )
+        kinds[type(default)](field.name, default, help)
+        flags.declare_key_flag(field.name)
+
+
+def config_from_flags(Config):
+    """Returns the `Config` that the parsed flags describe."""
+    from absl import flags
+
+    names = [field.name for field in dataclasses.fields(Config)]
+    return Config.from_dict({name: flags.FLAGS[name].value for name in names})
+
+
+@contextlib.contextmanager
+def user_errors():
+    """Turns the zoo's errors about bad input into one line and exit code 1."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+
+
+def _fail(message, code):
+    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def main(argv=None):
+    """The `zoo` command."""
+    arguments = parser().parse_args(argv)
+    with user_errors():
+        arguments.function(arguments)
+
+
+def parser():
+    """Returns the parser of the `zoo` command; building it imports no framework."""
+    root = argparse.ArgumentParser("zoo", description="Pretrained GANs for Keras.")
+    commands = root.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, help):
+        sub = commands.add_parser(function.__name__.strip("_").replace("_", "-"), help=help)
+        sub.set_defaults(function=function)
+        return sub
+
+    sub = command(list_, "the published models")
+    sub.add_argument("pattern", nargs="?", default="*", help='such as "*fmnist*"')
+
+    sub = command(show, "a model's facts")
+    _model_argument(sub)
+
+    sub = command(sample, "write generated images")
+    _model_argument(sub)
+    sub.add_argument("--n", type=int, help="how many (default: 64, or one per label)")
+    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
+    sub.add_argument("--labels", help="classes, such as 3 or 0,1,2; conditional models only")
+    _sampling_arguments(sub, "samples.png", "picture of a grid, or .npz of uint8 images")
+
+    sub = command(interpolate, "write an animation between two latents")
+    _model_argument(sub)
+    sub.add_argument("--steps", type=int, default=32, help="images of the walk (default: 32)")
+    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
+    sub.add_argument("--label", type=int, help="class; conditional models only")
+    _sampling_arguments(sub, "walk.gif", "animation, .gif or .webp")
+
+    sub = command(export, "write a named data set to an .npz, for other backends")
+    sub.add_argument("dataset", help="fashion_mnist or cifar10")
+    sub.add_argument("out", help="the .npz file")
+    sub.add_argument("--split", default="train", choices=("train", "test"))
+
+    sub = command(publish, "turn a run into a published model; --push sends it to the Hub")
+    sub.add_argument("name", help="the model's name")
+    sub.add_argument("--workdir", help="folder of the run")
+    sub.add_argument("--push", action="store_true", help="upload the folder to the Hub")
+
+    command(cards, "write cards and index again, from metadata.json")
+    return root
+
+
+def _model_argument(sub):
+    sub.add_argument("name", help="published name, ./folder or hf://user/repository")
+
+
+def _sampling_arguments(sub, out, help):
+    sub.add_argument("--truncation", type=float, default=1.0, help="in (0, 1] (default: 1)")
+    sub.add_argument("--out", default=out, help=f"{help} (default: {out})")
+
+
+def list_(arguments):
+    from zoo import registry
+
+    for name in registry.list_models(arguments.pattern):
+        entry = registry.index()[name]
+        print(f"{name:24}  recipe {entry['recipe']:12}  trained on {entry['dataset']}")
+
+
+def show(arguments):
+    from zoo import hub
+
+    folder, _ = hub.locate(arguments.name)
+    card = folder / "README.md"
+    print((card if card.is_file() else folder / "config.json").read_text(encoding="utf-8"))
+
+
+def sample(arguments):
+    import zoo
+    from zoo import images as pictures
+
+    labels = None
+    if arguments.labels is not None:
+        try:
+            labels = [int(label) for label in arguments.labels.split(",")]
+        except ValueError as error:
+            raise ValueError(f"--labels takes integers, not {arguments.labels!r}.") from error
+        labels = labels[0] if len(labels) == 1 else labels
+    n = arguments.n
+    if n is None and not isinstance(labels, list):
+        n = 64
+    images = zoo.load(arguments.name).sample(
+        n, seed=arguments.seed, labels=labels, truncation=arguments.truncation
+    )
+    if arguments.out.endswith(".npz"):
+        pictures.save_npz(arguments.out, images=images)
+    else:
+        pictures.save_grid(arguments.out, images)
+    print(f"{len(images)} images in {arguments.out}")
+
+
+def interpolate(arguments):
+    import zoo
+    from zoo import images as pictures
+
+    images = zoo.load(arguments.name).interpolate(
+        arguments.steps,
+        seed=arguments.seed,
+        label=arguments.label,
+        truncation=arguments.truncation,
+    )
+    pictures.save_animation(arguments.out, images)
+    print(f"{len(images)} images in {arguments.out}")
+
+
+def export(arguments):
+    from zoo import data
+    from zoo import images as pictures
+
+    if not arguments.out.endswith(".npz"):
+        raise ValueError(f"The file must end in .npz, but is {arguments.out!r}.")
+    images = data.load(arguments.dataset, arguments.split)
+    everything = slice(None)
+    pictures.save_npz(arguments.out, images=images[everything], labels=images.labels)
+    print(f"{len(images)} images in {arguments.out}")
+
+
+def publish(arguments):
+    from zoo import cards, hub
+
+    if arguments.workdir:
+        print(cards.publish(arguments.name, arguments.workdir))
+        cards.write_cards()
+    if arguments.push:
+        print(hub.push(arguments.name))
+
+
+def cards(arguments):
+    from zoo import cards
+
+    cards.write_cards()

@@ -1,0 +1,213 @@
+"""Where weights come from: bundled checkpoints, the Hugging Face cache, the Hub.
+
+Nothing downloaded is trusted: digests are checked before HDF5 is opened, a config can name only a
+recipe of the zoo and its scalars, every stored shape is compared with the built model's before it
+is read, and nothing is unpickled or imported by name.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+
+from zoo import registry
+
+WEIGHTS = "model.weights.h5"
+
+
+def load(name, *, revision=None, cache_dir=None, token=None):
+    """Loads a model with its weights.
+
+    Args:
+        name: A published model's name (`zoo.list_models()`), the path of a folder, which starts
+            with ".", "/" or "~" or is a `pathlib.Path`, or "hf://user/repository[@revision]".
+        revision: Branch, tag or commit on the Hub; a published model is pinned by default.
+        cache_dir: Folder of downloads; the Hugging Face cache by default.
+        token: Hub token; by default the one `huggingface_hub` finds.
+
+    Returns:
+        A `zoo.GAN`, or what the recipe makes, with weights restored.
+
+    Raises:
+        ValueError: For an unknown name, a file that is not the published one, or a folder that
+            does not hold a model of the zoo.
+        FileNotFoundError: If there is no such folder, or a download is needed and impossible.
+    """
+    folder, digests = locate(name, revision=revision, cache_dir=cache_dir, token=token)
+    check_digests(folder, digests)
+    return load_folder(folder)
+
+
+def locate(name, *, revision=None, cache_dir=None, token=None):
+    """Finds or downloads a model's folder; see `load` for arguments and errors.
+
+    Returns:
+        (folder, {file name: sha256}).
+    """
+    text = str(name)
+    download = {"cache_dir": cache_dir, "token": token}
+    if text.startswith("hf://"):
+        repository, _, pinned = text[len("hf://") :].partition("@")
+        folder = _download(repository, revision=revision or pinned or None, **download)
+        return folder, stated_digests(folder)
+    if isinstance(name, os.PathLike) or text.startswith((".", "/", "~")):
+        folder = pathlib.Path(name).expanduser()
+        if not folder.is_dir():
+            raise FileNotFoundError(f"There is no folder {text!r}.")
+        return folder, stated_digests(folder)
+    entry = registry.index()[registry.known(text, registry.list_models(), "model")]
+    folder = registry.bundled_checkpoints() / text
+    if revision is None and folder.is_dir():
+        return folder, entry["files"]
+    folder = _download(entry["repository"], revision=revision, **download)
+    return folder, entry["files"] if revision is None else stated_digests(folder)
+
+
+def _download(repository, **options):
+    """Returns the folder of a Hub repository's snapshot, in the cache."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    patterns = ["*.json", "*.md", "*.png", "*.csv", WEIGHTS]
+    try:
+        path = huggingface_hub.snapshot_download(repository, allow_patterns=patterns, **options)
+    except errors.RepositoryNotFoundError as error:
+        raise FileNotFoundError(f"There is no repository {repository!r} on the Hub.") from error
+    except errors.RevisionNotFoundError as error:
+        revision = options["revision"]
+        raise FileNotFoundError(f"{repository!r} has no revision {revision!r}.") from error
+    except errors.HFValidationError as error:
+        raise ValueError(f"{repository!r} is no Hub repository, user/name: {error}") from error
+    except (errors.HfHubHTTPError, OSError) as error:
+        raise FileNotFoundError(
+            f"{repository!r} is not in the cache and could not be downloaded: {_one_line(error)}"
+        ) from error
+    return pathlib.Path(path)
+
+
+def stated_digests(folder):
+    """Returns the digests that a folder's `metadata.json` states; {} where it states none."""
+    path = folder / "metadata.json"
+    metadata = read_json(path) if path.is_file() else {}
+    files = metadata.get("files", {})
+    return files if isinstance(files, dict) else {}
+
+
+def check_digests(folder, digests):
+    """Raises a `ValueError` that names the first file whose sha256 is not the stated one."""
+    for name, digest in digests.items():
+        path = folder / pathlib.PurePath(name).name
+        if not path.is_file():
+            raise FileNotFoundError(f"{str(folder)!r} lacks the file {name}.")
+        if sha256(path) != digest:
+            raise ValueError(
+                f"{str(path)!r} is not the published file (its sha256 differs): it is corrupted "
+                "or was changed; install or download it again."
+            )
+
+
+def sha256(path):
+    """Returns the sha256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_folder(folder):
+    """Builds the model of a folder in the Keras directory format and loads its weights.
+
+    Raises:
+        ValueError: If it is not a model of the zoo, or weights and config do not fit together.
+    """
+    folder = pathlib.Path(folder)
+    for name in ("config.json", WEIGHTS):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{str(folder)!r} holds no model: it lacks {name}.")
+    model = _build(folder)
+    _check_shapes(model, folder / WEIGHTS)
+    model.load_weights(folder / WEIGHTS)
+    return model
+
+
+def _build(folder):
+    """Builds the model that `config.json` describes, without running anything it names."""
+    from zoo.gan import GAN
+
+    described = read_json(folder / "config.json")
+    classes = {"zoo>GAN": GAN}
+    kind, config = described.get("registered_name"), described.get("config")
+    if kind not in classes or not isinstance(config, dict) or "recipe" not in config:
+        raise ValueError(f"{str(folder)!r} does not hold a model of the zoo, but {kind!r}.")
+    unknown = set(config) - {"recipe", "config", "name"}
+    if unknown:
+        raise ValueError(f"{str(folder / 'config.json')!r} has an unknown key {min(unknown)!r}.")
+    return classes[kind].from_config(config)
+
+
+def _check_shapes(model, path):
+    """Compares names and shapes in a weights file with those the model itself would write."""
+    with tempfile.TemporaryDirectory() as scratch:
+        own = pathlib.Path(scratch) / WEIGHTS
+        model.save_weights(own)
+        expected = _shapes(own)
+    stored = _shapes(path)
+    for name in sorted(expected.keys() | stored.keys()):
+        if expected.get(name) != stored.get(name):
+            raise ValueError(
+                f"{str(path)!r} does not fit its config.json: {name} is "
+                f"{stored.get(name, 'missing')} in the file and "
+                f"{expected.get(name, 'unknown')} in the model."
+            )
+
+
+def _shapes(path):
+    """Returns {dataset name: shape} of an HDF5 file, following no links out of it."""
+    import h5py
+
+    shapes = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            if item.is_virtual or item.external or item.dtype.kind not in "fiu":
+                raise ValueError(f"{str(path)!r} is refused: {name} is not a plain array.")
+            shapes[name] = item.shape
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(visit)
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is not a readable HDF5 file.") from error
+    return shapes
+
+
+def push(name, *, token=None):
+    """Uploads a bundled model's folder to its repository on the Hub, in one commit.
+
+    Returns:
+        The address of the commit.
+    """
+    import huggingface_hub
+
+    entry = registry.index()[registry.known(name, registry.list_models(), "model")]
+    folder = registry.bundled_checkpoints() / name
+    check_digests(folder, entry["files"])
+    api = huggingface_hub.HfApi(token=token)
+    api.create_repo(entry["repository"], exist_ok=True)
+    return api.upload_folder(
+        repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
+    )
+
+
+def read_json(path):
+    """Reads a JSON object; a `ValueError` names the file if it is none."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{str(path)!r} does not hold a JSON object.")
+    return value
+
+
+def _one_line(error):
+    return str(error).strip().split("\n")[0]
