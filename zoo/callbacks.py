@@ -1,12 +1,12 @@
 """Callbacks for plain `fit`: progress, sample grids, TensorBoard, the state to resume from."""
 
 import csv
-import json
 import pathlib
 import time
 
 import keras
 
+from zoo import files
 from zoo import images as pictures
 
 
@@ -112,7 +112,7 @@ class TrainState(keras.callbacks.Callback):
         path = self.folder / "state.json"
         if not path.is_file():
             return
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = files.read_json(path)
         config = model.config.to_dict()
         differ = [key for key in config if config[key] != state["config"].get(key)]
         if set(differ) - {"steps"}:
@@ -131,13 +131,12 @@ class TrainState(keras.callbacks.Callback):
         row = {"step": self.model.step, "minutes": round(self.seconds / 60, 3)}
         self.history.append(row | {name: float(value) for name, value in logs.items()})
         self._save()
-        with pictures.atomic_path(self.folder.parent / "history.csv") as path:
-            write_csv(path, self.history)
+        write_csv(self.folder.parent / "history.csv", self.history)
 
     def _save(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         weights = f"step_{self.model.step:07d}.weights.h5"
-        with pictures.atomic_path(self.folder / weights) as path:
+        with files.atomic_path(self.folder / weights) as path:
             self.model.save_weights(path)
         state = {
             "weights": weights,
@@ -145,8 +144,7 @@ class TrainState(keras.callbacks.Callback):
             "seconds": self.seconds,
             "history": self.history,
         }
-        with pictures.atomic_path(self.folder / "state.json") as path:
-            path.write_text(json.dumps(state), encoding="utf-8")
+        files.write_json(self.folder / "state.json", state)
         for old in self.folder.glob("step_*.weights.h5"):
             if old.name != weights:
                 old.unlink()
@@ -154,7 +152,10 @@ class TrainState(keras.callbacks.Callback):
 
 def write_csv(path, rows):
     """Writes dicts of the same keys as a CSV file with a header."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with (
+        files.atomic_path(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

@@ -1,19 +1,16 @@
 """A published model's folder: weights, facts in `metadata.json`, and the card made from them."""
 
-import json
 import os
 import pathlib
 import platform
 import shlex
-import shutil
-import tempfile
 
-from zoo import __version__, hub, images, registry
+from zoo import __version__, files, hub, registry
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
 SAMPLE_SEED = 0
-FILES = ("config.json", hub.WEIGHTS, "samples.png", "history.csv")
+PARTS = ("config.json", hub.WEIGHTS, "samples.png", "history.csv")
 
 DATASETS = {
     "fashion_mnist": {
@@ -88,27 +85,27 @@ def publish(name, workdir, checkpoints=None):
     Raises:
         FileNotFoundError: If `workdir` holds no run with a saved state.
     """
-    from zoo import callbacks
+    from zoo import callbacks, images
     from zoo.gan import GAN
 
     workdir = pathlib.Path(workdir)
     if not (workdir / "run.json").is_file() or not (workdir / "state" / "state.json").is_file():
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
-    facts = hub.read_json(workdir / "run.json")
+    facts = files.read_json(workdir / "run.json")
     state = callbacks.TrainState(workdir / "state")
     gan = GAN(facts["recipe"], facts["config"])
     gan.compile()
     state.restore(gan)
 
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=checkpoints) as scratch:
-        scratch = pathlib.Path(scratch)
+    folder = checkpoints / name
+    with files.atomic_folder(folder) as scratch:
         gan.save(scratch, zipped=False)
         halve(scratch / hub.WEIGHTS)
         published = hub.load_folder(scratch)
         images.save_grid(scratch / "samples.png", showcase(published))
         callbacks.write_csv(scratch / "history.csv", state.history)
-        metadata = hub.read_json(scratch / "metadata.json") | facts
+        metadata = files.read_json(scratch / "metadata.json") | facts
         metadata |= {
             "name": name,
             "dataset": facts["config"]["dataset"],
@@ -120,14 +117,9 @@ def publish(name, workdir, checkpoints=None):
                 "discriminator": published.discriminator.count_params(),
             },
             "sample_seed": SAMPLE_SEED,
-            "files": {file: hub.sha256(scratch / file) for file in FILES},
+            "files": {part: hub.sha256(scratch / part) for part in PARTS},
         }
-        write_json(scratch / "metadata.json", metadata)
-        folder = checkpoints / name
-        folder.mkdir(exist_ok=True)
-        for file in (*FILES, "metadata.json"):
-            os.replace(scratch / file, folder / file)
-        shutil.rmtree(scratch / "assets", ignore_errors=True)
+        files.write_json(scratch / "metadata.json", metadata)
     return folder
 
 
@@ -145,7 +137,7 @@ def halve(path):
         copied.attrs.update(item.attrs)
 
     with (
-        images.atomic_path(path) as temporary,
+        files.atomic_path(path) as temporary,
         h5py.File(path, "r") as source,
         h5py.File(temporary, "w") as target,
     ):
@@ -164,16 +156,15 @@ def write_cards(checkpoints=None):
     """Writes what is made from `metadata.json`: each model's card, MODEL_CARDS.md and the index."""
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
     for path, text in generated(checkpoints).items():
-        with images.atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        files.write_text(path, text)
     index = {path.parent.name: index_entry(path.parent) for path in _metadata(checkpoints)}
-    write_json(registry.INDEX, index)
+    files.write_json(registry.INDEX, index)
 
 
 def generated(checkpoints):
     """Returns {path: text} of all cards in `checkpoints` and of MODEL_CARDS.md beside it."""
     cards = {
-        path.parent / "README.md": card(hub.read_json(path)) for path in _metadata(checkpoints)
+        path.parent / "README.md": card(files.read_json(path)) for path in _metadata(checkpoints)
     }
     sections = [
         text.replace("(samples.png)", f"(checkpoints/{path.parent.name}/samples.png)")
@@ -189,13 +180,13 @@ def _metadata(checkpoints):
 
 def index_entry(folder):
     """Returns what the index says of a model's folder, the sha256 of each file included."""
-    metadata = hub.read_json(folder / "metadata.json")
-    files = (*FILES, "metadata.json", "README.md")
+    metadata = files.read_json(folder / "metadata.json")
+    pinned = (*PARTS, "metadata.json", "README.md")
     return {
         "recipe": metadata["recipe"],
         "dataset": metadata["dataset"],
         "repository": f"{REPOSITORY_OWNER}/{folder.name}",
-        "files": {file: hub.sha256(folder / file) for file in files},
+        "files": {part: hub.sha256(folder / part) for part in pinned},
     }
 
 
@@ -232,9 +223,3 @@ Trained with
 {metadata["command"]}
 ```
 """
-
-
-def write_json(path, value):
-    """Writes a dict as indented JSON, whole or not at all."""
-    with images.atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

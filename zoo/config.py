@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import typing
 
 
@@ -54,6 +55,8 @@ def _checked(field, kind, value):
         value = float(value)
     if type(value) is not kind:
         raise ValueError(f"{field.name} must be of type {kind.__name__}, but is {value!r}.")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{field.name} must be a finite number, but is {value!r}.")
     choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
     if choices is not None and value not in choices:
         accepted = ", ".join(map(repr, choices))
@@ -75,7 +78,7 @@ class GANConfig(RecipeConfig):
         "fashion_mnist", "Training images: fashion_mnist, cifar10, folder:DIR or npz:FILE."
     )
     image_size: int = hyperparameter(
-        28, "Height and width of the images, in pixels; a multiple of 4.", minimum=4
+        28, "Height and width of the images, in pixels.", minimum=4
     )
     channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
@@ -113,7 +116,9 @@ class GANConfig(RecipeConfig):
         choices=("float32", "mixed_bfloat16"),
     )
     jit: str = hyperparameter(
-        "auto", "XLA: auto is off on a CPU and on elsewhere.", choices=("auto", "on", "off")
+        "auto",
+        "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
+        choices=("auto", "on", "off"),
     )
     seed: int = hyperparameter(0, "Of weights, data order and latents.", minimum=0)
 

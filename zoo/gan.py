@@ -1,9 +1,11 @@
 """`GAN`: a generator and a discriminator as one `keras.Model`, trained by plain `fit`."""
 
+import pathlib
+
 import keras
 from keras import ops
 
-from zoo import backend, data, losses, penalties, registry, sampling
+from zoo import backend, data, files, losses, penalties, registry, sampling
 from zoo.optimizers import make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
@@ -238,12 +240,18 @@ class GAN(keras.Model):
 
         Args: As for `keras.Model.save`; `zipped=False` writes the directory format.
         """
-        if self.training_generator is None:
+        if self.training_generator is not None:
+            bare = GAN(self.recipe, self.config, self.name)
+            bare.generator.set_weights(self.generator.get_weights())
+            bare.discriminator.set_weights(self.discriminator.get_weights())
+            return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        if str(filepath).endswith(".keras") or str(filepath).startswith("hf://"):
             return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        bare = GAN(self.recipe, self.config, self.name)
-        bare.generator.set_weights(self.generator.get_weights())
-        bare.discriminator.set_weights(self.discriminator.get_weights())
-        return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        if not overwrite and pathlib.Path(filepath).exists():
+            raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
+        with files.atomic_folder(filepath) as folder:
+            super().save(folder, zipped=zipped, **kwargs)
+            (folder / "assets").rmdir()
 
     def get_config(self):
         return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}

@@ -6,12 +6,12 @@ is read, and nothing is unpickled or imported by name.
 """
 
 import hashlib
-import json
 import os
 import pathlib
 import tempfile
 
 from zoo import registry
+from zoo.files import read_json
 
 WEIGHTS = "model.weights.h5"
 
@@ -196,17 +196,6 @@ def push(name, *, token=None):
     return api.upload_folder(
         repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
     )
-
-
-def read_json(path):
-    """Reads a JSON object; a `ValueError` names the file if it is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not valid JSON.") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{str(path)!r} does not hold a JSON object.")
-    return value
 
 
 def _one_line(error):

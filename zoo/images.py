@@ -1,13 +1,11 @@
 """Pictures for people: grids and animations, written by Pillow, whole or not at all."""
 
-import contextlib
 import math
-import os
-import pathlib
-import tempfile
 
 import numpy as np
 from PIL import Image
+
+from zoo.files import atomic_path
 
 
 def grid(images, columns=None, gap=2):
@@ -68,28 +66,6 @@ def save_animation(path, images, scale=4, milliseconds=80):
     with atomic_path(path) as temporary:
         frame, *rest = frames
         _save(frame, temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)
-
-
-@contextlib.contextmanager
-def atomic_path(path):
-    """Gives a temporary path beside `path`, renamed to it on success and removed on failure.
-
-    Raises:
-        FileNotFoundError: If the folder of `path` does not exist.
-    """
-    path = pathlib.Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"There is no folder {str(path.parent)!r} to write {path.name!r} in."
-        )
-    folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
-    temporary = pathlib.Path(folder) / path.name
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-        os.rmdir(folder)
 
 
 def read_picture(path):

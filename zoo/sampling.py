@@ -19,15 +19,23 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
     """
     if n is None:
         n = 1 if labels is None or np.ndim(labels) == 0 else len(labels)
-    if n != int(n) or n < 1:
-        raise ValueError(f"n, the number of images, must be a positive integer, but is {n!r}.")
+    check_positive(n, "n, the number of images,")
+    if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
+        raise ValueError(f"seed must be a non-negative integer or None, but is {seed!r}.")
     if not 0 < truncation <= 1:
         raise ValueError(f"truncation must be greater than 0 and at most 1, but is {truncation!r}.")
     generator = np.random.default_rng(seed)
-    latents = generator.standard_normal((int(n), config.latent_size), np.float32)
+    latents = generator.standard_normal((n, config.latent_size), np.float32)
     if labels is None and config.num_classes:
-        labels = generator.integers(config.num_classes, size=int(n))
-    return latents * np.float32(truncation), check_labels(config, labels, int(n))
+        labels = generator.integers(config.num_classes, size=n)
+    return latents * np.float32(truncation), check_labels(config, labels, n)
+
+
+def check_positive(n, name, least=1):
+    """Raises a `ValueError` unless `n` is an integer of at least `least`."""
+    if not isinstance(n, (int, np.integer)) or n < least:
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name} must be {kind}, but is {n!r}.")
 
 
 def check_labels(config, labels, n):
@@ -54,8 +62,7 @@ def walk(config, steps, seed=None, label=None, truncation=1.0):
     Returns:
         (latents, labels): as `draw`, for `steps` images.
     """
-    if steps != int(steps) or steps < 2:
-        raise ValueError(f"steps must be an integer of at least 2, but is {steps!r}.")
+    check_positive(steps, "steps", least=2)
     ends, drawn = draw(config, 2, seed, label, truncation)
     labels = None if drawn is None else np.full(steps, drawn[0], np.int32)
     return slerp(ends[0], ends[1], np.linspace(0, 1, steps, dtype=np.float32)), labels
@@ -85,6 +92,7 @@ def generate(generator, latents, labels=None, batch_size=64):
     Returns:
         uint8 images of shape (N, H, W, C).
     """
+    check_positive(batch_size, "batch_size")
     images = []
     for start in range(0, len(latents), batch_size):
         part = slice(start, start + batch_size)

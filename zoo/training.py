@@ -5,7 +5,7 @@ import sys
 
 import keras
 
-from zoo import callbacks, cards, data
+from zoo import callbacks, cards, data, files
 from zoo.gan import GAN
 
 
@@ -33,7 +33,7 @@ def train_gan(recipe, config, workdir):
     state = callbacks.TrainState(workdir / "state")
     state.restore(gan)
     workdir.mkdir(parents=True, exist_ok=True)
-    cards.write_json(workdir / "run.json", cards.run_facts(recipe, config))
+    files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
     epochs = -(-config.steps // config.save_every)
     gan.fit(
         images,

@@ -1,0 +1,23 @@
+"""What tests share: models and images small enough to train in a second."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+TINY = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 1}
+
+
+@pytest.fixture
+def tiny():
+    """Hyperparameters of a model small enough for a test."""
+    return dict(TINY)
+
+
+@pytest.fixture
+def pictures():
+    """uint8 images (24, 8, 8, 1), each of one grey level of its own: i-th image, level 10 i."""
+    levels = 10 * np.arange(24, dtype=np.uint8)
+    return np.broadcast_to(levels[:, None, None, None], (24, 8, 8, 1)).copy()

@@ -1,0 +1,163 @@
+"""Data sources, and the order of batches, which depends on (seed, step) alone."""
+
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo import data
+from zoo.config import GANConfig
+
+
+def config(**values):
+    return GANConfig(**{"image_size": 8, "batch_size": 4, "latent_size": 3} | values)
+
+
+def take(generator, n):
+    return [batch for (batch,) in itertools.islice(generator, n)]
+
+
+def level(images):
+    """Which of the `pictures` fixture's images these are."""
+    return images[..., 0, 0, 0] // 10
+
+
+def test_every_pass_is_a_permutation_of_its_own():
+    order = data.order(length=24, seed=5, start=0, count=72).reshape(3, 24)
+    for indices in order:
+        assert sorted(indices) == list(range(24))
+    assert not np.array_equal(order[0], order[1])
+    np.testing.assert_array_equal(data.order(24, 5, 30, 11), order.reshape(-1)[30:41])
+
+
+def test_order_of_a_small_set_spans_many_passes():
+    indices = data.order(length=3, seed=0, start=1, count=20)
+    assert np.bincount(indices).max() <= 8
+    assert len(indices) == 20
+
+
+def test_batches_are_fresh_and_resume_at_any_step(pictures):
+    images = data.ArrayImages(pictures)
+    first = take(data.batches(images, config(n_critic=2)), 6)
+    assert [b["real"].shape for b in first] == [(4, 2, 8, 8, 1)] * 6
+    assert first[0]["latents"].shape == (4, 3, 3)
+    assert first[0]["mix"].shape == (4, 2)
+    seen = np.concatenate([level(b["real"]).ravel() for b in first])
+    assert sorted(seen[:24]) == list(range(24)), "one pass shows every image once"
+    resumed = take(data.batches(images, config(n_critic=2), first_step=4), 2)
+    for a, b in zip(first[4:], resumed):
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key])
+
+
+def test_latents_are_normal_and_mix_uniform(pictures):
+    batches = take(data.batches(data.ArrayImages(pictures), config(latent_size=64)), 200)
+    latents = np.concatenate([b["latents"].ravel() for b in batches])
+    mix = np.concatenate([b["mix"].ravel() for b in batches])
+    assert abs(latents.mean()) < 0.01
+    assert abs(latents.std() - 1) < 0.01
+    assert mix.min() >= 0
+    assert mix.max() <= 1
+    assert abs(mix.mean() - 0.5) < 0.03
+    assert len(np.unique(latents)) > 0.99 * latents.size, "no latent is used twice"
+
+
+def test_labels_go_with_their_images(pictures):
+    images = data.ArrayImages(pictures, np.arange(24) % 3)
+    for batch in take(data.batches(images, config(num_classes=3, n_critic=2)), 4):
+        np.testing.assert_array_equal(batch["real_labels"], level(batch["real"]) % 3)
+        assert batch["fake_labels"].shape == (4, 3)
+
+
+def test_conditional_needs_fitting_labels(pictures):
+    with pytest.raises(ValueError, match="it needs labels"):
+        take(data.batches(data.ArrayImages(pictures), config(num_classes=3)), 1)
+    images = data.ArrayImages(pictures, np.arange(24))
+    with pytest.raises(ValueError, match="has 3 classes, but a label is 23"):
+        take(data.batches(images, config(num_classes=3)), 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of pictures of several sizes, modes and formats."""
+    for name, colour in (("shoe", (255, 0, 0)), ("hat", (0, 0, 255))):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (20, 12), colour).save(tmp_path / name / "wide.png")
+        Image.new("RGB", (9, 31), colour).save(tmp_path / name / "tall.jpg")
+        Image.new("RGBA", (8, 8), (*colour, 255)).save(tmp_path / name / "clear.png")
+    (tmp_path / "notes.txt").write_text("not a picture")
+    return tmp_path
+
+
+def test_folder_labels_resizes_and_recolours(folder):
+    images = data.load(f"folder:{folder}").resized((8, 8, 3))
+    assert len(images) == 6
+    assert images.class_names == ["hat", "shoe"]
+    np.testing.assert_array_equal(images.labels, [0, 0, 0, 1, 1, 1])
+    pixels = images[np.arange(6)]
+    assert pixels.shape == (6, 8, 8, 3)
+    assert pixels[:3, ..., 2].min() > 250, "hats are blue"
+    assert pixels[3:, ..., 0].min() > 250, "shoes are red"
+    grey = images.resized((8, 8, 1))[np.array([3])]
+    np.testing.assert_allclose(grey, 0.299 * 255, atol=1)
+
+
+def test_a_flat_folder_has_no_labels(folder):
+    images = data.load(f"folder:{folder / 'hat'}")
+    assert len(images) == 3
+    assert images.labels is None
+
+
+def test_resizing_crops_to_the_aspect_ratio():
+    wide = np.zeros((2, 4, 12, 1), np.uint8)
+    wide[:, :, 4:8] = 200
+    middle = data.ArrayImages(wide).resized((4, 4, 1))
+    np.testing.assert_array_equal(middle[np.arange(2)], 200)
+    same = data.ArrayImages(wide)
+    assert same.resized((4, 12, 1)) is same
+
+
+def test_npz(tmp_path, pictures):
+    path = tmp_path / "set.npz"
+    np.savez(path, images=pictures, labels=np.arange(24))
+    images = data.load(f"npz:{path}")
+    np.testing.assert_array_equal(images[np.array([3, 1])], pictures[[3, 1]])
+    np.testing.assert_array_equal(images.labels, np.arange(24))
+
+
+def test_bad_sources_say_what_is_wrong(tmp_path):
+    (tmp_path / "empty").mkdir()
+    np.savez(tmp_path / "other.npz", pixels=np.zeros(3))
+    np.savez(tmp_path / "floats.npz", images=np.zeros((2, 8, 8, 1)))
+    (tmp_path / "text.npz").write_text("text")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "broken.png").write_bytes(b"\x89PNG no more")
+    cases = {
+        "mnist": (ValueError, "no data source 'mnist'; accepted are fashion_mnist, cifar10"),
+        f"folder:{tmp_path}/none": (FileNotFoundError, "There is no folder"),
+        f"folder:{tmp_path}/empty": (FileNotFoundError, "There are no pictures"),
+        f"npz:{tmp_path}/none.npz": (FileNotFoundError, "There is no file"),
+        f"npz:{tmp_path}/other.npz": (ValueError, "uint8 array `images`: it holds pixels"),
+        f"npz:{tmp_path}/floats.npz": (ValueError, "Images must be uint8"),
+        f"npz:{tmp_path}/text.npz": (ValueError, "must be an .npz file"),
+    }
+    for source, (kind, message) in cases.items():
+        with pytest.raises(kind, match=message):
+            data.load(source)
+    with pytest.raises(ValueError, match="broken.png' is not a readable picture"):
+        data.load(f"folder:{tmp_path}/bad").resized((8, 8, 1))[np.array([0])]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (np.zeros((2, 8, 8, 2), np.uint8), None, "uint8 of shape"),
+        (np.zeros((0, 8, 8, 1), np.uint8), None, "no images to train on"),
+        (np.zeros((2, 8, 8, 1), np.uint8), [1], "Labels must be 2 integers"),
+        (np.zeros((2, 8, 8, 1), np.uint8), [0.5, 1], "Labels must be 2 integers"),
+    ],
+)
+def test_bad_arrays_are_refused(images, labels, message):
+    with pytest.raises(ValueError, match=message):
+        data.ArrayImages(images, labels)

@@ -1,0 +1,59 @@
+"""Losses against their formulas in NumPy."""
+
+import numpy as np
+import pytest
+
+from zoo import losses
+
+REAL = np.array([[2.0], [-0.5], [0.25]], np.float32)
+FAKE = np.array([[-3.0], [0.5], [1.5]], np.float32)
+
+
+def log_sigmoid(x):
+    return -np.log1p(np.exp(-x))
+
+
+@pytest.mark.parametrize(
+    ("name", "discriminator", "generator"),
+    [
+        ("wasserstein", FAKE.mean() - REAL.mean(), -FAKE.mean()),
+        (
+            "hinge",
+            np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean(),
+            -FAKE.mean(),
+        ),
+        (
+            "minimax",
+            -log_sigmoid(REAL).mean() - log_sigmoid(-FAKE).mean(),
+            log_sigmoid(-FAKE).mean(),
+        ),
+        (
+            "non_saturating",
+            -log_sigmoid(REAL).mean() - log_sigmoid(-FAKE).mean(),
+            -log_sigmoid(FAKE).mean(),
+        ),
+    ],
+)
+def test_formula(name, discriminator, generator):
+    d_loss, g_loss = losses.get(name)
+    np.testing.assert_allclose(d_loss(REAL, FAKE), discriminator, rtol=1e-6)
+    np.testing.assert_allclose(g_loss(FAKE), generator, rtol=1e-6)
+
+
+def test_wasserstein_with_labels_is_the_same_loss():
+    scores, signs = np.concatenate([REAL, FAKE]), np.array([[1.0]] * 3 + [[-1.0]] * 3)
+    halves = 2 * losses.wasserstein(signs, scores)  # one mean over both halves, not one each
+    np.testing.assert_allclose(halves, losses.wasserstein_discriminator(REAL, FAKE), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_float32_scalars_from_half_precision_scores(name):
+    d_loss, g_loss = losses.get(name)
+    for loss in (d_loss(REAL.astype("float16"), FAKE.astype("float16")), g_loss(FAKE)):
+        assert "float32" in str(loss.dtype)
+        assert tuple(loss.shape) == ()
+
+
+def test_unknown_name():
+    with pytest.raises(ValueError, match="Unknown loss 'hingue'; known are wasserstein, hinge"):
+        losses.get("hingue")

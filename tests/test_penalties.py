@@ -1,0 +1,86 @@
+"""The gradient penalty against closed forms and finite differences."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from zoo import backend, penalties
+
+RNG = np.random.default_rng(0)
+REAL = RNG.normal(size=(5, 4, 4, 2)).astype(np.float32)
+FAKE = RNG.normal(size=(5, 4, 4, 2)).astype(np.float32)
+MIX = RNG.random(5).astype(np.float32)
+
+
+def linear_critic(weights):
+    return lambda x: ops.sum(x * weights, axis=(1, 2, 3))
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 7.0])
+def test_linear_critic(scale):
+    """The gradient of <w, x> is w everywhere, so the penalty is (||w|| - 1)^2 per sample."""
+    weights = scale * RNG.normal(size=(4, 4, 2)).astype(np.float32)
+    penalty = penalties.gradient_penalty(linear_critic(weights), REAL, FAKE, MIX)
+    expected = (np.linalg.norm(weights) - 1) ** 2
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), expected, rtol=1e-5)
+
+
+def test_norm_is_per_sample():
+    """With D(x) = ||x||^2 / 2 the gradient is x: each sample has a norm of its own."""
+    penalty = penalties.gradient_penalty(
+        lambda x: ops.sum(ops.square(x), axis=(1, 2, 3)) / 2, REAL, FAKE, MIX
+    )
+    x = REAL + MIX[:, None, None, None] * (FAKE - REAL)
+    norms = np.linalg.norm(x.reshape(5, -1), axis=1)
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), np.mean((norms - 1) ** 2), rtol=1e-5)
+    whole_batch = (np.linalg.norm(x) - 1) ** 2
+    assert abs(whole_batch - np.mean((norms - 1) ** 2)) > 1
+
+
+def test_flat_critic_has_a_finite_gradient():
+    """At gradient 0 the penalty is 1 and its own gradient 0, not infinite."""
+    weights = keras.Variable(np.zeros((4, 4, 2), np.float32))
+
+    def loss():
+        return penalties.gradient_penalty(linear_critic(weights), REAL, FAKE, MIX), {}
+
+    (penalty, _), (gradient,) = backend.value_and_grad(loss, [weights], [])
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), 1.0, atol=1e-5)
+    np.testing.assert_array_equal(ops.convert_to_numpy(gradient), 0.0)
+
+
+def test_gradient_with_respect_to_weights_matches_finite_differences():
+    keras.utils.set_random_seed(1)
+    critic = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            keras.layers.Conv2D(3, 3, activation="tanh"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+
+    def loss():
+        return penalties.gradient_penalty(partial(critic, training=False), REAL, FAKE, MIX), {}
+
+    kernel = critic.layers[0].kernel
+    (_, _), (gradient,) = backend.value_and_grad(loss, [kernel], [])
+    start, step = ops.convert_to_numpy(kernel), 3e-3
+    for _ in range(5):
+        direction = RNG.normal(size=start.shape).astype(np.float32)
+        values = []
+        for sign in (1, -1):
+            kernel.assign(start + sign * step * direction)
+            values.append(float(ops.convert_to_numpy(loss()[0])))
+        slope = (values[0] - values[1]) / (2 * step)
+        expected = np.sum(ops.convert_to_numpy(gradient) * direction)
+        np.testing.assert_allclose(slope, expected, rtol=5e-3, atol=1e-4)
+
+
+def test_r1_of_a_linear_critic():
+    weights = RNG.normal(size=(4, 4, 2)).astype(np.float32)
+    penalty = penalties.r1(linear_critic(weights), REAL)
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), np.sum(weights**2) / 2, rtol=1e-5)
