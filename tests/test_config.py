@@ -41,5 +41,16 @@ def test_bad_values_are_refused_by_name(values, message):
         Config.from_dict(values)
 
 
+def test_a_changed_default_keeps_help_and_limits():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Wider(Config):
+        width: int = 32
+
+    assert Wider().width == 32
+    assert Wider.__dataclass_fields__["width"].metadata["help"] == "Channels."
+    with pytest.raises(ValueError, match="width must be at least 1"):
+        Wider(width=0)
+
+
 def test_image_shape():
     assert GANConfig(image_size=32, channels=3).image_shape == (32, 32, 3)

@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import dataclasses
+import importlib
+import os
 import pathlib
 import sys
 
@@ -16,8 +18,10 @@ def run(train, Config, argv=None):
     from absl import app, flags
 
     flags.DEFINE_string("workdir", None, "Folder of the run; an earlier run in it goes on.")
-    flags.declare_key_flag("workdir")
-    define_flags(Config)
+    define_flags(Config, flags.FLAGS)
+    for name in ("workdir", *(field.name for field in dataclasses.fields(Config))):
+        # --help shows the flags that belong to the script.
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
     configs = []
 
     def parse(argv):
@@ -27,19 +31,20 @@ def run(train, Config, argv=None):
                 raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
             if flags.FLAGS.workdir is None:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
-            configs.append(config_from_flags(Config))
+            configs.append(config_from_flags(Config, flags.FLAGS))
         except (flags.Error, ValueError) as error:
             _fail(error, 2)
         return arguments
 
     def main(_):
         with user_errors():
+            import_keras()
             train(configs[0], flags.FLAGS.workdir)
 
     app.run(main, argv=argv, flags_parser=parse)
 
 
-def define_flags(Config):
+def define_flags(Config, flag_values):
     """Defines one absl flag per field of a `RecipeConfig`."""
     from absl import flags
 
@@ -54,16 +59,13 @@ def define_flags(Config):
         help = field.metadata["help"] + (
             f" One of {', '.join(map(str, choices))}." if choices else ""
         )
-        kinds[type(default)](field.name, default, help)
-        flags.declare_key_flag(field.name)
+        kinds[type(default)](field.name, default, help, flag_values=flag_values)
 
 
-def config_from_flags(Config):
+def config_from_flags(Config, flag_values):
     """Returns the `Config` that the parsed flags describe."""
-    from absl import flags
-
     names = [field.name for field in dataclasses.fields(Config)]
-    return Config.from_dict({name: flags.FLAGS[name].value for name in names})
+    return Config.from_dict({name: flag_values[name].value for name in names})
 
 
 @contextlib.contextmanager
@@ -77,8 +79,27 @@ def user_errors():
         _fail("interrupted", 130)
 
 
+def import_keras():
+    """Imports Keras without the lines TensorFlow prints on import, which no setting turns off.
+
+    An error line is then the only line. The file descriptor is redirected because they come from
+    C++; Python's errors are raised as ever.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            importlib.import_module("zoo.gan")
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def _fail(message, code):
-    print(f"{pathlib.Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    program = pathlib.Path(sys.argv[0]).name.replace("__main__.py", "zoo")
+    print(f"{program}: {message}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -162,6 +183,7 @@ def sample(arguments):
     import zoo
     from zoo import images as pictures
 
+    import_keras()
     labels = None
     if arguments.labels is not None:
         try:
@@ -186,6 +208,7 @@ def interpolate(arguments):
     import zoo
     from zoo import images as pictures
 
+    import_keras()
     images = zoo.load(arguments.name).interpolate(
         arguments.steps,
         seed=arguments.seed,
@@ -197,6 +220,7 @@ def interpolate(arguments):
 
 
 def export(arguments):
+    import_keras()
     from zoo import data
     from zoo import images as pictures
 
@@ -209,6 +233,7 @@ def export(arguments):
 
 
 def publish(arguments):
+    import_keras()
     from zoo import cards, hub
 
     if arguments.workdir:

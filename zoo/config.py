@@ -27,6 +27,15 @@ class RecipeConfig:
         ValueError: On construction, naming the field, what it was and what it accepts.
     """
 
+    def __init_subclass__(cls):
+        """A field that only changes a default keeps the help and limits of the inherited one."""
+        for name in cls.__dict__.get("__annotations__", {}):
+            inherited = getattr(cls.__base__, "__dataclass_fields__", {}).get(name)
+            default = cls.__dict__.get(name)
+            if inherited is not None and not isinstance(default, dataclasses.Field):
+                field = dataclasses.field(default=default, metadata=inherited.metadata)
+                setattr(cls, name, field)
+
     def __post_init__(self):
         types = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
@@ -77,9 +86,7 @@ class GANConfig(RecipeConfig):
     dataset: str = hyperparameter(
         "fashion_mnist", "Training images: fashion_mnist, cifar10, folder:DIR or npz:FILE."
     )
-    image_size: int = hyperparameter(
-        28, "Height and width of the images, in pixels.", minimum=4
-    )
+    image_size: int = hyperparameter(28, "Height and width of the images, in pixels.", minimum=4)
     channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
     num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)

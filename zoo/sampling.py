@@ -97,7 +97,8 @@ def generate(generator, latents, labels=None, batch_size=64):
     for start in range(0, len(latents), batch_size):
         part = slice(start, start + batch_size)
         x = latents[part] if labels is None else [latents[part], labels[part]]
-        images.append(to_uint8(generator.predict_on_batch(x)))
+        # Under tf.distribute every replica generates the batch, one after another: take the first.
+        images.append(to_uint8(generator.predict_on_batch(x))[: len(latents[part])])
     return np.concatenate(images)
 
 

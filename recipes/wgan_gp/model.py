@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from zoo.layers import BatchNormalization
+
 
 def build_generator(config):
     """Maps latents (N, latent_size) to float32 images (N, H, W, C) in [-1, 1]."""
@@ -10,10 +12,10 @@ def build_generator(config):
     latents = keras.Input((config.latent_size,), name="latents")
     x = layers.Dense(size * size * 4 * width, use_bias=False)(latents)
     x = layers.Reshape((size, size, 4 * width))(x)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.ReLU()(BatchNormalization()(x))
     for channels in (2 * width, width):
         x = layers.Conv2DTranspose(channels, 4, strides=2, padding="same", use_bias=False)(x)
-        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.ReLU()(BatchNormalization()(x))
     x = layers.Conv2D(config.channels, 5, padding="same")(x)
     images = layers.Activation("tanh", dtype="float32", name="images")(x)
     return keras.Model(latents, images, name="generator")

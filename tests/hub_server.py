@@ -1,0 +1,86 @@
+"""A Hugging Face Hub on loopback: enough of its HTTP interface to download a repository."""
+
+import contextlib
+import hashlib
+import http.server
+import json
+import pathlib
+import threading
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@contextlib.contextmanager
+def serve(root, revisions=("main", "v1", COMMIT)):
+    """Serves the repositories `root/user/name` under every one of `revisions`.
+
+    Yields:
+        The address, for HF_ENDPOINT.
+    """
+    root = pathlib.Path(root)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self):  # noqa: N802
+            self.answer(body=False)
+
+        def do_GET(self):  # noqa: N802
+            self.answer(body=True)
+
+        def answer(self, body):
+            parts = self.path.partition("?")[0].strip("/").split("/")
+            if parts[:2] == ["api", "models"]:
+                kind, revision = [*parts[4:6], "revision", "main"][:2]
+                self.describe("/".join(parts[2:4]), kind, revision)
+            elif len(parts) > 4 and parts[2] == "resolve" and parts[3] in revisions:
+                self.send_file(root.joinpath(*parts[:2], *parts[4:]), body)
+            else:
+                self.refuse("EntryNotFound")
+
+        def describe(self, repository, kind, revision):
+            if not (root / repository).is_dir():
+                return self.refuse("RepoNotFound")
+            if revision not in revisions:
+                return self.refuse("RevisionNotFound")
+            files = sorted((root / repository).iterdir())
+            names = [{"rfilename": path.name} for path in files]
+            facts = {"id": repository, "sha": COMMIT, "siblings": names, "private": False}
+            if kind == "tree":
+                facts = [
+                    {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": COMMIT}
+                    for f in files
+                ]
+            return self.send(200, json.dumps(facts).encode(), {"Content-Type": "application/json"})
+
+        def send_file(self, path, body):
+            if not path.is_file():
+                return self.refuse("EntryNotFound")
+            content = path.read_bytes()
+            digest = hashlib.sha256(content).hexdigest()
+            return self.send(200, content, {"ETag": f'"{digest}"'}, body)
+
+        def refuse(self, code):
+            self.send(404, b"{}", {"X-Error-Code": code})
+
+        def send(self, status, content, headers, body=True):
+            self.send_response(status)
+            headers = headers | {"X-Repo-Commit": COMMIT, "Content-Length": str(len(content))}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if body and self.command != "HEAD":
+                self.wfile.write(content)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,126 @@
+"""Who may import whom, read from the source: the arrows of docs/design.md."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+FRAMEWORKS = {"tensorflow", "jax", "torch", "tensorflow_datasets"}
+SOURCES = sorted([*ROOT.glob("zoo/**/*.py"), *ROOT.glob("recipes/**/*.py")])
+
+
+def imports(path):
+    """Yields (dotted name, whether at module level) for every import of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module, id(node) in top
+            yield from ((f"{node.module}.{alias.name}", id(node) in top) for alias in node.names)
+
+
+def names(path):
+    return {name for name, _ in imports(path)}
+
+
+def roots(path):
+    return {name.split(".")[0] for name in names(path)}
+
+
+def module(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_there_is_something_to_check():
+    assert {"zoo.gan", "zoo.backend.jax", "recipes.wgan_gp.model"} <= set(map(module, SOURCES))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_framework_names_stay_in_the_backend_and_the_data_reader(path):
+    allowed = set()
+    if path.parent.name == "backend":
+        allowed = FRAMEWORKS - {"tensorflow_datasets"}
+    if module(path) == "zoo.data":
+        allowed = {"tensorflow_datasets"}
+    assert roots(path) & FRAMEWORKS <= allowed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_no_private_keras(path):
+    assert not [name for name in names(path) if name.startswith("keras.src")]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_recipes_import_zoo_but_never_another_recipe(path):
+    own = ".".join(module(path).split(".")[:2])
+    reached = {name for name in names(path) if name.split(".")[0] == "recipes"}
+    if own.startswith("recipes"):
+        assert all(name == own or name.startswith(f"{own}.") for name in reached)
+    else:
+        assert not reached, "zoo reaches recipes through zoo.registry.import_recipe only"
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("config", set()),
+        ("registry", set()),
+        ("files", set()),
+        ("losses", {"keras"}),
+        ("penalties", {"keras", "zoo.backend"}),
+        ("constraints", {"keras", "numpy", "zoo.layers"}),
+        ("data", {"keras", "numpy", "PIL", "tensorflow_datasets"}),
+        ("sampling", {"keras", "numpy"}),
+    ],
+)
+def test_arrows(name, allowed):
+    reached = set()
+    for found in names(ROOT / "zoo" / f"{name}.py"):
+        root, *rest = found.split(".")
+        if root == "zoo" and rest:
+            reached.add(f"zoo.{rest[0]}")
+        elif root not in sys.stdlib_module_names and root != "zoo":
+            reached.add(root)
+    assert reached <= allowed
+
+
+def test_layers_use_keras_and_numpy_only():
+    for path in ROOT.glob("zoo/layers/*.py"):
+        others = roots(path) - set(sys.stdlib_module_names) - {"keras", "numpy"}
+        assert others <= {"zoo"}
+        assert all(n.startswith("zoo.layers") for n in names(path) if n.startswith("zoo."))
+
+
+def test_files_are_short():
+    """About 300 lines a file, about 50 a function."""
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 330, module(path)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                length = node.end_lineno - node.body[0].lineno
+                assert length <= 60, f"{module(path)}.{node.name}"
+
+
+def test_importing_zoo_or_asking_for_help_imports_no_framework():
+    script = (
+        "import sys, zoo, zoo.cli\n"
+        "assert zoo.list_recipes()\n"
+        "try: zoo.cli.main(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        f"loaded = {FRAMEWORKS | {'keras', 'numpy'}!r} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("order", ["import keras, zoo", "import zoo, keras"])
+def test_keras_knows_the_zoo_in_either_import_order(order):
+    script = f"{order}\nassert keras.saving.get_registered_object('zoo>GAN') is zoo.GAN"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)

@@ -1,0 +1,126 @@
+"""The `zoo` command as a user runs it: output, files, and one line for a mistake."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo import cli
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def zoo(*arguments, folder):
+    """Runs the command in a process of its own; returns (exit code, stdout, stderr)."""
+    run = subprocess.run(
+        [sys.executable, "-m", "zoo", *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+def test_list_and_show(capsys):
+    cli.main(["list", "*gp_fmnist"])
+    assert capsys.readouterr().out.split() == [
+        *("wgan_gp_fmnist", "recipe", "wgan_gp", "trained", "on", "fashion_mnist")
+    ]
+    cli.main(["show", "wgan_gp_fmnist"])
+    assert "# wgan_gp_fmnist" in capsys.readouterr().out
+
+
+def test_sample_writes_a_grid_and_the_same_npz(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["sample", "wgan_gp_fmnist", "--n", "9", "--seed", "1", "--out", "grid.png"])
+    cli.main(["sample", "wgan_gp_fmnist", "--n", "9", "--seed", "1", "--out", "grid.npz"])
+    picture = np.asarray(Image.open("grid.png"))
+    images = np.load("grid.npz")["images"]
+    assert images.shape == (9, 28, 28, 1)
+    assert picture.shape == (3 * 30 + 2, 3 * 30 + 2)
+    np.testing.assert_array_equal(picture[2:30, 32:60], images[1, ..., 0])
+
+
+def test_interpolate_writes_an_animation(tmp_path):
+    cli.main(["interpolate", "wgan_gp_fmnist", "--steps", "6", "--out", str(tmp_path / "w.gif")])
+    with Image.open(tmp_path / "w.gif") as animation:
+        assert animation.n_frames == 10, "6 forth and 4 back"
+        assert animation.size == (112, 112)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sample", "wgan_gp_fmnits"], "There is no model 'wgan_gp_fmnits'; did you mean"),
+        (["sample", "./nothing"], "There is no folder './nothing'."),
+        (["sample", "wgan_gp_fmnist", "--n", "0"], "must be a positive integer, but is 0."),
+        (["sample", "wgan_gp_fmnist", "--n", "-2"], "must be a positive integer, but is -2."),
+        (["sample", "wgan_gp_fmnist", "--labels", "3"], "This model is unconditional"),
+        (["sample", "wgan_gp_fmnist", "--labels", "a"], "--labels takes integers, not 'a'."),
+        (["sample", "wgan_gp_fmnist", "--truncation", "2"], "truncation must be greater than 0"),
+        (["sample", "wgan_gp_fmnist", "--out", "no/grid.png"], "There is no folder 'no'"),
+        (["sample", "wgan_gp_fmnist", "--out", "grid.xyz"], "'grid.xyz' does not end like a pict"),
+        (["interpolate", "wgan_gp_fmnist", "--steps", "1"], "steps must be an integer of at least"),
+        (["export", "mnist", "mnist.npz"], "There is no data source 'mnist'"),
+        (["export", "cifar10", "cifar10.zip"], "must end in .npz"),
+        (["publish", "mine", "--workdir", "."], "holds no run with a saved state"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not list(tmp_path.iterdir()), "nothing is half-written"
+
+
+def test_the_process_prints_one_line_for_a_mistake(tmp_path):
+    code, out, error = zoo("sample", "wgan_gp_fmnist", "--n", 0, folder=tmp_path)
+    assert (code, out) == (1, "")
+    expected = "zoo: n, the number of images, must be a positive integer, but is 0."
+    assert error.splitlines() == [expected]
+
+
+def test_usage_errors_are_exit_code_2(tmp_path):
+    code, _, error = zoo("paint", folder=tmp_path)
+    assert code == 2
+    assert "invalid choice: 'paint'" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "Say where the run lives: --workdir=FOLDER."),
+        (
+            ["--workdir=run", "--widht=3"],
+            2,
+            "Unknown command line flag 'widht'. Did you mean: width",
+        ),
+        (["--workdir=run", "--width=0"], 2, "width must be at least 1, but is 0."),
+        (["--workdir=run", "--dataset=mnist"], 1, "There is no data source 'mnist'"),
+    ],
+)
+def test_a_recipes_script(arguments, code, message, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "recipes.wgan_gp.train", *arguments],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == code
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("train.py: ")
+    assert message in line
+    assert not list(tmp_path.iterdir())

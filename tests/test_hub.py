@@ -1,0 +1,206 @@
+"""Where models come from: bundled, a folder, the Hub; and what is refused before it is read."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import h5py
+import hub_server
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import hub, registry
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    """A saved model."""
+    keras.utils.set_random_seed(0)
+    zoo.GAN("wgan_gp", tiny).save(tmp_path / "mine", zipped=False)
+    return tmp_path / "mine"
+
+
+def edit_config(folder, change):
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    change(config)
+    path.write_text(json.dumps(config))
+
+
+def test_every_published_file_is_the_pinned_one():
+    for name, entry in registry.index().items():
+        files = {path.name for path in (registry.bundled_checkpoints() / name).iterdir()}
+        assert files == set(entry["files"]) | ({"__init__.py"} & files)
+        hub.check_digests(registry.bundled_checkpoints() / name, entry["files"])
+
+
+def test_published_models_load_and_are_small():
+    total = 0
+    for name in zoo.list_models():
+        model = zoo.load(name)
+        assert zoo.info(name)["recipe"] == model.recipe
+        size = (registry.bundled_checkpoints() / name / hub.WEIGHTS).stat().st_size
+        assert size <= (4 if model.config.image_size == 28 else 10) * 2**20
+        total += size
+    assert 0 < total <= 52 * 2**20
+
+
+def test_wgan_gp_fmnist_looks_like_fashion_mnist():
+    """Mean and spread of the pixels, and of their means per image, are near the data's."""
+    images = zoo.load("wgan_gp_fmnist").sample(512, seed=0)
+    assert images.shape == (512, 28, 28, 1)
+    # Of the 60,000 training images: mean 72.9, standard deviation 90.0, 33.5 between images' means.
+    assert abs(images.mean() - 72.9) < 6
+    assert abs(images.std() - 90.0) < 6
+    assert abs(images.mean((1, 2, 3)).std() - 33.5) < 4
+
+
+def test_names_and_patterns():
+    assert "wgan_gp_fmnist" in zoo.list_models("*fmnist*")
+    assert zoo.list_models("*none*") == []
+    with pytest.raises(
+        ValueError, match="There is no model 'wgan_gp_fmnits'; did you mean wgan_gp"
+    ):
+        zoo.load("wgan_gp_fmnits")
+    with pytest.raises(ValueError, match="There is no model 'wgangp-fmnist'; did you mean"):
+        zoo.info("wgangp-fmnist")
+
+
+def test_one_wrong_byte_is_found_before_the_file_is_opened(tmp_path):
+    shutil.copytree(registry.bundled_checkpoints() / "wgan_gp_fmnist", tmp_path / "copy")
+    weights = tmp_path / "copy" / hub.WEIGHTS
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(ValueError, match=r"weights\.h5' is not the published file"):
+        zoo.load(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("keep", [0, 100, 5000])
+def test_a_torn_weights_file_is_one_sentence(folder, keep):
+    path = folder / hub.WEIGHTS
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match="is not a readable HDF5 file"):
+        zoo.load(folder)
+
+
+def test_incomplete_or_absent_folders(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        zoo.load("./no_such_folder")
+    (folder / hub.WEIGHTS).unlink()
+    with pytest.raises(FileNotFoundError, match="it lacks model.weights.h5"):
+        zoo.load(folder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="it lacks config.json"):
+        zoo.load(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["config"]["config"].update(widht=3), "Unknown hyperparameter 'widht'"),
+        (lambda c: c["config"]["config"].update(width="3"), "width must be of type int"),
+        (lambda c: c["config"].update(recipe="os"), "There is no recipe 'os'"),
+        (lambda c: c["config"].update(recipe="..evil"), "There is no recipe '..evil'"),
+        (lambda c: c["config"].update(extra=1), "has an unknown key 'extra'"),
+        (lambda c: c.update(registered_name="zoo>Other"), "does not hold a model of the zoo"),
+        (lambda c: c["config"]["config"].update(width=4), "does not fit its config.json"),
+    ],
+)
+def test_a_config_can_name_nothing_but_a_recipe_and_its_scalars(folder, change, message):
+    edit_config(folder, change)
+    with pytest.raises(ValueError, match=message):
+        zoo.load(folder)
+
+
+def test_shapes_are_compared_before_weights_are_read(folder):
+    with h5py.File(folder / hub.WEIGHTS, "r+") as file:
+        name = next(iter(hub._shapes(folder / hub.WEIGHTS)))
+        del file[name]
+        file.create_dataset(name, data=np.zeros((3, 3), np.float32))
+    with pytest.raises(ValueError, match=r"is \(3, 3\) in the file and"):
+        zoo.load(folder)
+
+
+def test_links_out_of_the_file_are_not_followed(folder, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.create_dataset("secret", data=np.zeros(3, np.float32))
+    name = next(iter(hub._shapes(folder / hub.WEIGHTS)))
+    with h5py.File(folder / hub.WEIGHTS, "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
+    with pytest.raises(ValueError, match="missing in the file"):
+        zoo.load(folder)
+
+
+HUB_SCRIPT = """
+import keras
+import numpy as np
+import zoo
+
+images = zoo.load("hf://me/tiny").sample(3, seed=0)
+np.testing.assert_array_equal(zoo.load("hf://me/tiny@v1").sample(3, seed=0), images)
+np.testing.assert_array_equal(zoo.load("hf://me/tiny", revision="v1").sample(3, seed=0), images)
+plain = keras.saving.load_model("hf://me/tiny")
+np.testing.assert_array_equal(plain.sample(3, seed=0), images)
+np.save(OUT, images)
+for name in ("hf://me/none", "hf://me/tiny@v9", "hf://a/b/c", "hf://me/torn"):
+    try:
+        zoo.load(name)
+    except (ValueError, FileNotFoundError) as error:
+        print(error)
+    else:
+        raise AssertionError(name)
+"""
+
+OFFLINE_SCRIPT = """
+import numpy as np
+import zoo
+
+np.testing.assert_array_equal(zoo.load("hf://me/tiny@v1").sample(3, seed=0), np.load(OUT))
+try:
+    zoo.load("hf://me/other")
+except FileNotFoundError as error:
+    print(error)
+"""
+
+
+def run_script(script, out, **environment):
+    run = subprocess.run(
+        [sys.executable, "-c", f"OUT = {str(out)!r}\n{script}"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    return run.stdout
+
+
+def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
+    repositories = tmp_path / "hub"
+    shutil.copytree(folder, repositories / "me" / "tiny")
+    shutil.copytree(folder, repositories / "me" / "torn")
+    torn = repositories / "me" / "torn"
+    digests = {hub.WEIGHTS: hub.sha256(torn / hub.WEIGHTS)}
+    (torn / "metadata.json").write_text(json.dumps({"files": digests}))
+    (torn / hub.WEIGHTS).write_bytes(b"not the file")
+    out, cache = tmp_path / "images.npy", str(tmp_path / "cache")
+    with hub_server.serve(repositories) as address:
+        printed = run_script(HUB_SCRIPT, out, HF_ENDPOINT=address, HF_HOME=cache)
+    none, revision, name, digest = printed.strip().splitlines()
+    assert none == "There is no repository 'me/none' on the Hub."
+    assert revision == "'me/tiny' has no revision 'v9'."
+    assert "'a/b/c' is no Hub repository, user/name" in name
+    assert "is not the published file (its sha256 differs)" in digest
+
+    printed = run_script(OFFLINE_SCRIPT, out, HF_HUB_OFFLINE="1", HF_HOME=cache)
+    assert "'me/other' is not in the cache and could not be downloaded" in printed

@@ -1,0 +1,115 @@
+"""What every recipe must do; a new folder in recipes/ is picked up without a line here."""
+
+import dataclasses
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+from absl import flags
+
+import zoo
+from zoo import cli, registry, training
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+@pytest.fixture(params=registry.list_recipes())
+def recipe(request):
+    return request.param
+
+
+@pytest.fixture
+def config(recipe, tiny):
+    """The recipe's config at the size of a test."""
+    return registry.import_recipe(recipe).Config.from_dict(tiny)
+
+
+@pytest.fixture
+def dataset(tmp_path, pictures):
+    """The fixture's pictures as a data source with labels."""
+    np.savez(tmp_path / "pictures.npz", images=pictures, labels=np.arange(24) % 10)
+    return f"npz:{tmp_path / 'pictures.npz'}"
+
+
+def test_folder_is_complete(recipe):
+    present = {path.name for path in (ROOT / "recipes" / recipe).iterdir()}
+    assert {"__init__.py", "model.py", "train.py", "load.py", "README.md"} <= present
+
+
+def test_parameter_count_is_the_readmes(recipe):
+    gan = zoo.GAN(recipe)
+    readme = (ROOT / "recipes" / recipe / "README.md").read_text(encoding="utf-8")
+    stated = re.findall(r"(generator|discriminator) ([\d,]+) parameters", readme)
+    counts = {name: int(number.replace(",", "")) for name, number in stated}
+    assert counts == {
+        "generator": gan.generator.count_params(),
+        "discriminator": gan.discriminator.count_params(),
+    }
+
+
+@pytest.mark.parametrize(("size", "channels"), [(28, 1), (32, 3)])
+def test_image_shapes(recipe, tiny, size, channels):
+    gan = zoo.GAN(recipe, tiny | {"image_size": size, "channels": channels})
+    assert gan.generator.output.shape == (None, size, size, channels)
+    assert gan.generator.output.dtype == "float32"
+    assert gan.discriminator.output.shape == (None, 1)
+    assert gan.discriminator.output.dtype == "float32"
+    assert gan.sample(2, seed=0).shape == (2, size, size, channels)
+
+
+def test_flags_are_the_config(recipe):
+    Config = registry.import_recipe(recipe).Config
+    values = flags.FlagValues()
+    cli.define_flags(Config, values)
+    values(["train"])
+    assert cli.config_from_flags(Config, values) == Config()
+    for field in dataclasses.fields(Config):
+        assert len(values[field.name].help) > 10
+    changed = flags.FlagValues()
+    cli.define_flags(Config, changed)
+    changed(["train", "--width=12", "--generator_learning_rate=0.25", "--precision=mixed_bfloat16"])
+    expected = Config(width=12, generator_learning_rate=0.25, precision="mixed_bfloat16")
+    assert cli.config_from_flags(Config, changed) == expected
+
+
+def test_save_and_load(config, recipe, tmp_path):
+    gan = zoo.GAN(recipe, config)
+    gan.save(tmp_path / "model", zipped=False)
+    loaded = zoo.load(tmp_path / "model")
+    assert loaded.config == config
+    np.testing.assert_array_equal(loaded.sample(3, seed=0), gan.sample(3, seed=0))
+
+
+def test_a_run_that_stops_goes_on_where_it_stopped(config, recipe, dataset, tmp_path):
+    """Two runs of 2 steps equal one of 4, and leave the same files."""
+    config = dataclasses.replace(config, dataset=dataset, save_every=1, steps=4)
+    whole = training.train_gan(recipe, config, tmp_path / "whole")
+    half = dataclasses.replace(config, steps=2)
+    training.train_gan(recipe, half, tmp_path / "parts")
+    resumed = training.train_gan(recipe, config, tmp_path / "parts")
+    assert resumed.step == whole.step == 4
+    for a, b in zip(whole.get_weights(), resumed.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+    for run in ("whole", "parts"):
+        folder = tmp_path / run
+        grids = sorted(path.name for path in (folder / "samples").iterdir())
+        assert grids == [f"step_{step:07d}.png" for step in (1, 2, 3, 4)]
+        rows = (folder / "history.csv").read_text().splitlines()
+        assert rows[0].startswith("step,minutes,")
+        assert [row.split(",")[0] for row in rows[1:]] == ["1", "2", "3", "4"]
+        assert list((folder / "tensorboard").glob("events*"))
+        assert [p.name for p in (folder / "state").glob("*.h5")] == ["step_0000004.weights.h5"]
+        assert not list(folder.rglob(".writing-*"))
+    saved = keras.saving.load_model(tmp_path / "parts" / "model")
+    np.testing.assert_array_equal(saved.sample(2, seed=0), whole.sample(2, seed=0))
+
+
+def test_a_workdir_of_another_config_is_refused(config, recipe, dataset, tmp_path):
+    config = dataclasses.replace(config, dataset=dataset, save_every=1, steps=1)
+    training.train_gan(recipe, config, tmp_path / "run")
+    other = dataclasses.replace(config, batch_size=2, seed=5)
+    with pytest.raises(ValueError, match="holds a run with another batch_size, seed"):
+        training.train_gan(recipe, other, tmp_path / "run")

@@ -1,0 +1,17 @@
+"""Batch normalisation whose statistics are those of the whole batch, however many replicas."""
+
+import keras
+
+
+def BatchNormalization(**kwargs):  # noqa: N802 - stands for the class it makes
+    """A `keras.layers.BatchNormalization` that is synchronised over replicas where Keras can.
+
+    Keras synchronises with TensorFlow only; elsewhere one program sees the whole batch anyway.
+    Without it, replicas of a `tf.distribute` strategy normalise by different statistics and their
+    moving statistics drift apart (Ioffe & Szegedy 2015).
+
+    Args:
+        **kwargs: As for `keras.layers.BatchNormalization`.
+    """
+    synchronized = keras.backend.backend() == "tensorflow"
+    return keras.layers.BatchNormalization(**{"synchronized": synchronized} | kwargs)
