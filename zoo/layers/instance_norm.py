@@ -1,0 +1,43 @@
+"""Instance normalisation under its own name."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable("zoo")
+class InstanceNormalization(keras.layers.GroupNormalization):
+    """`keras.layers.GroupNormalization` with one group per channel.
+
+    ```
+    y = gamma * (x - mean_hw(x)) / sqrt(var_hw(x) + epsilon) + beta
+    ```
+
+    The mean and variance are those of one channel of one sample, so that a sample's output does
+    not depend on the rest of its batch.
+
+    Args:
+        axis: int, the channel axis.
+        epsilon: float, added to the variance.
+        center: bool, whether to add `beta`.
+        scale: bool, whether to multiply by `gamma`.
+        **kwargs: the other keyword arguments of `keras.layers.GroupNormalization`.
+
+    Input shape:
+        `(N, ..., C)`.
+
+    Output shape:
+        The same as the input.
+
+    Reference:
+        - [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022), equation 7.
+        - [Wu and He, 2018](https://arxiv.org/abs/1803.08494), section 3.1.
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, **kwargs):
+        super().__init__(
+            groups=-1, axis=axis, epsilon=epsilon, center=center, scale=scale, **kwargs
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        del config["groups"]  # always one per channel
+        return config
