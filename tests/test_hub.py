@@ -56,10 +56,10 @@ def test_wgan_gp_fmnist_looks_like_fashion_mnist():
     """Mean and spread of the pixels, and of their means per image, are near the data's."""
     images = zoo.load("wgan_gp_fmnist").sample(512, seed=0)
     assert images.shape == (512, 28, 28, 1)
-    # Of the 60,000 training images: mean 72.9, standard deviation 90.0, 33.5 between images' means.
+    # Of the 60,000 training images: mean 72.9, standard deviation 90.0, 32.1 between images' means.
     assert abs(images.mean() - 72.9) < 6
     assert abs(images.std() - 90.0) < 6
-    assert abs(images.mean((1, 2, 3)).std() - 33.5) < 4
+    assert abs(images.mean((1, 2, 3)).std() - 32.1) < 4
 
 
 def test_names_and_patterns():

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from zoo import backend, data, files, losses, penalties, registry, sampling
+from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.optimizers import make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
@@ -43,6 +44,9 @@ class GAN(keras.Model):
         self.generator = model.build_generator(config)
         self.discriminator = model.build_discriminator(config)
         self.training_generator = None
+        self.after_discriminator_update = getattr(model, "after_discriminator_update", None)
+        for layer in spectral_norm_layers(self.discriminator):
+            layer.update_in_call = False  # the step moves u, once per update; see below
         self.trackers = []
         self.built = True
 
@@ -104,7 +108,9 @@ class GAN(keras.Model):
                 `steps_per_execution`.
         """
         if self.training_generator is None:
-            self.training_generator = keras.models.clone_model(self.generator)
+            # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
+            build_generator = registry.import_recipe(self.recipe, "model").build_generator
+            self.training_generator = build_generator(self.config)
             self.training_generator.set_weights(self.generator.get_weights())
             self.generator.trainable = False
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
@@ -175,6 +181,7 @@ class GAN(keras.Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
     def _update_discriminator(self, real, real_labels, latents, fake_labels, mix):
+        update_spectral_norms(self.discriminator)
         fake = _apply(self.training_generator, latents, fake_labels, training=True)
         fake = ops.stop_gradient(ops.cast(fake, "float32"))
 
@@ -200,7 +207,10 @@ class GAN(keras.Model):
                 "wasserstein": real_score - fake_score,
             }
 
-        return self._minimize(loss, self.discriminator, self.optimizer.discriminator)
+        logs = self._minimize(loss, self.discriminator, self.optimizer.discriminator)
+        if self.after_discriminator_update:
+            self.after_discriminator_update(self)
+        return logs
 
     def _update_generator(self, latents, labels):
         def loss():

@@ -1,0 +1,51 @@
+"""Runs one backend's share of the parity tests: `python steps.py OUT.npz`, under KERAS_BACKEND.
+
+Weights, images and latents come from NumPy, so that every backend starts from the same numbers.
+"""
+
+import sys
+
+import numpy as np
+
+import zoo
+from zoo import registry
+
+SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
+STEPS = 3
+
+
+def initialise(network, rng):
+    """Gives a network weights drawn by NumPy: kernels normal, the rest as it was built."""
+    network.set_weights(
+        [rng.normal(0, 0.2, w.shape) if w.ndim > 1 else w for w in network.get_weights()]
+    )
+
+
+def steps(recipe):
+    """Returns the losses and the weights after a few adversarial steps."""
+    rng = np.random.default_rng(0)
+    gan = zoo.GAN(recipe, SMALL)
+    for network in (gan.generator, gan.discriminator):
+        initialise(network, rng)
+    images = rng.integers(0, 256, (32, 8, 8, 1)).astype(np.uint8)
+    labels = np.arange(32) % 10
+    logs = gan.fit(images, labels, epochs=STEPS, steps_per_epoch=1, verbose=0).history
+    results = {f"log {name}": values for name, values in logs.items()}
+    for network in ("generator", "training_generator", "discriminator"):
+        for i, weight in enumerate(getattr(gan, network).get_weights()):
+            results[f"weight {network} {i}"] = weight
+    return results
+
+
+def main(out):
+    results = {}
+    for recipe in registry.list_recipes():
+        results |= {f"{recipe}: {key}": value for key, value in steps(recipe).items()}
+    for name in zoo.list_models():
+        results[f"images {name}"] = zoo.load(name).sample(64, seed=0)
+    loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)
+    np.savez(out, loaded=sorted(loaded), **results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

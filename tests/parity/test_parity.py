@@ -1,0 +1,77 @@
+"""The same steps and the same pictures on TensorFlow, JAX and PyTorch.
+
+Tolerances: after three steps (six discriminator updates) losses agree to 1e-3 relative and weights to
+2e-4 absolute. Adam divides by the root of a squared gradient, so where a gradient is all rounding
+error a weight may move by the learning rate of 2e-4 in either direction.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zoo import registry
+
+pytestmark = pytest.mark.parity
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """{backend: the arrays of steps.py}, each made in a process of its own."""
+    folder, arrays = tmp_path_factory.mktemp("parity"), {}
+    for backend in BACKENDS:
+        out = folder / f"{backend}.npz"
+        environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+        script = ROOT / "tests" / "parity" / "steps.py"
+        subprocess.run([sys.executable, script, out], env=environment, check=True)
+        with np.load(out) as file:
+            arrays[backend] = dict(file)
+    return arrays
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("recipe", registry.list_recipes())
+def test_steps_give_the_same_losses_and_weights(results, backend, recipe):
+    expected, found = results["tensorflow"], results[backend]
+    assert expected.keys() == found.keys()
+    keys = [key for key in expected if key.startswith(f"{recipe}: ")]
+    assert len(keys) > 20
+    for key in keys:
+        relative, absolute = (1e-3, 1e-4) if "log" in key else (1e-3, 2e-4)
+        np.testing.assert_allclose(
+            found[key], expected[key], rtol=relative, atol=absolute, err_msg=key
+        )
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize("name", registry.list_models())
+def test_published_models_give_the_same_pictures(results, backend, name):
+    expected, found = (results[b][f"images {name}"].astype(int) for b in ("tensorflow", backend))
+    assert expected.std() > 30
+    assert np.abs(expected - found).max() <= 2
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_never_import_tensorflow(results, backend):
+    assert backend in results[backend]["loaded"]
+    assert "tensorflow" not in results[backend]["loaded"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize(
+    "tests", ["tests/layers", "tests/test_constraints.py", "tests/test_penalties.py"]
+)
+def test_suites_pass_on_other_backends(backend, tests):
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", tests]
+    run = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "skipped" not in run.stdout

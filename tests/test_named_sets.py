@@ -1,0 +1,33 @@
+"""The named sets through TensorFlow Datasets, where they are prepared: facts known of both."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from zoo import data
+
+FACTS = {
+    # name: (training images, shape, mean of the training pixels / 255 per channel)
+    "fashion_mnist": (60_000, (28, 28, 1), [0.28604]),
+    "cifar10": (50_000, (32, 32, 3), [0.49140, 0.48216, 0.44653]),
+}
+FOLDER = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+PREPARED = [name for name in FACTS if (FOLDER / name).is_dir()]
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_train_and_test_splits(name):
+    count, shape, means = FACTS[name]
+    train, test = data.load(name), data.load(name, split="test")
+    assert (len(train), len(test)) == (count, 10_000)
+    assert train.images.shape[1:] == test.images.shape[1:] == shape
+    np.testing.assert_allclose(train.images.mean((0, 1, 2)) / 255, means, atol=1e-4)
+    np.testing.assert_array_equal(np.bincount(train.labels), [count // 10] * 10)
+    np.testing.assert_array_equal(np.bincount(test.labels), [1_000] * 10)
+
+
+def test_an_unknown_split_is_one_sentence():
+    with pytest.raises(ValueError, match="split must be 'train' or 'test', but is 'valid'"):
+        data.load("fashion_mnist", split="valid")
