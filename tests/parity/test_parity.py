@@ -1,8 +1,8 @@
 """The same steps and the same pictures on TensorFlow, JAX and PyTorch.
 
-Tolerances: after three steps (six discriminator updates) losses agree to 1e-3 relative and weights to
-2e-4 absolute. Adam divides by the root of a squared gradient, so where a gradient is all rounding
-error a weight may move by the learning rate of 2e-4 in either direction.
+Tolerances: after three steps (six discriminator updates) losses agree to 1e-3 relative and weights
+to 2e-4 absolute. Adam divides by the root of a squared gradient, so where a gradient is all
+rounding error a weight may move by the learning rate of 2e-4 in either direction.
 """
 
 import os

@@ -1,0 +1,185 @@
+"""The Frechet distance, its statistics, and the streaming of features into them."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+
+from zoo.metrics import features, frechet
+
+
+def gaussian_samples(seed, count, size, offset=0.0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(count, size)) @ rng.normal(size=(size, size)) + offset
+
+
+def statistics_of(samples, batch_size=37):
+    statistics = frechet.Statistics(samples.shape[1])
+    for start in range(0, len(samples), batch_size):
+        statistics.update(samples[start : start + batch_size])
+    return statistics
+
+
+class MeanColour:
+    """A minimal extractor: the mean of each channel, so that expected features are known."""
+
+    name = "mean_colour"
+    digest = "0123456789abcdef"
+    size = 3
+
+    def __init__(self):
+        self.lengths = []
+
+    def __call__(self, images):
+        self.lengths.append(len(images))
+        return images.mean((1, 2), dtype="float32")
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(3).integers(0, 256, (23, 4, 5, 3), dtype="uint8")
+
+
+def test_streaming_statistics_equal_those_of_the_whole_array():
+    # The large offset would cost a sum of squares eight of its digits.
+    samples = gaussian_samples(0, 500, 7, offset=1e4)
+    statistics = statistics_of(samples)
+    assert statistics.count == 500
+    np.testing.assert_allclose(statistics.mean, samples.mean(0), rtol=1e-13)
+    np.testing.assert_allclose(statistics.covariance, np.cov(samples.T), rtol=1e-9)
+
+
+def test_statistics_do_not_depend_on_the_batches():
+    samples = gaussian_samples(1, 200, 5)
+    np.testing.assert_allclose(
+        statistics_of(samples, 1).covariance,
+        statistics_of(samples, 200).covariance,
+        rtol=1e-10,
+    )
+
+
+@pytest.mark.parametrize("size", [1, 8, 64])
+def test_distance_agrees_with_the_general_matrix_square_root(size):
+    first = statistics_of(gaussian_samples(2, 1000, size))
+    second = statistics_of(gaussian_samples(3, 900, size, offset=0.3))
+    root = scipy.linalg.sqrtm(first.covariance @ second.covariance).real
+    expected = np.sum((first.mean - second.mean) ** 2)
+    expected += np.trace(first.covariance + second.covariance - 2 * root)
+    assert frechet.frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+    assert frechet.frechet_distance(second, first) == pytest.approx(expected, rel=1e-6)
+
+
+def test_distance_of_singular_covariances():
+    # With C1 = a a^T and C2 = b b^T the trace of the root is |a . b|.
+    a, b = np.random.default_rng(4).normal(size=(2, 50))
+    first, second = frechet.Statistics(50), frechet.Statistics(50)
+    first.update(np.stack([a, -a]) / np.sqrt(2))
+    second.update(np.stack([b, -b]) / np.sqrt(2))
+    expected = a @ a + b @ b - 2 * abs(a @ b)
+    assert frechet.frechet_distance(first, second) == pytest.approx(expected, rel=1e-6)
+
+
+def test_distance_of_a_distribution_to_itself_is_zero():
+    statistics = statistics_of(gaussian_samples(5, 30, 60))  # fewer samples than features
+    scale = np.trace(statistics.covariance)
+    assert frechet.frechet_distance(statistics, statistics) == pytest.approx(0, abs=1e-6 * scale)
+
+
+def test_distance_of_a_shift_is_its_squared_length():
+    samples = gaussian_samples(6, 100, 4)
+    shift = np.array([1.0, -2.0, 0.5, 3.0])
+    distance = frechet.frechet_distance(statistics_of(samples), statistics_of(samples + shift))
+    assert distance == pytest.approx(shift @ shift, rel=1e-9)
+
+
+def test_bad_statistics_are_refused():
+    statistics = frechet.Statistics(3)
+    with pytest.raises(ValueError, match=r"shape \(5, 4\); \(n, 3\)"):
+        statistics.update(np.zeros((5, 4)))
+    with pytest.raises(ValueError, match="NaN"):
+        statistics.update(np.full((5, 3), np.nan))
+    statistics.update(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="at least 2"):
+        _ = statistics.covariance
+    with pytest.raises(ValueError, match="3 and 4 features"):
+        frechet.frechet_distance(statistics, frechet.Statistics(4))
+
+
+def test_saved_statistics_come_back_and_go_on(tmp_path):
+    samples = gaussian_samples(7, 60, 6)
+    statistics_of(samples[:40]).save(tmp_path / "deep" / "statistics.npz")
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["statistics.npz"]
+    loaded = frechet.Statistics.load(tmp_path / "deep" / "statistics.npz")
+    loaded.update(samples[40:])
+    np.testing.assert_allclose(loaded.covariance, np.cov(samples.T), rtol=1e-10)
+
+
+def test_reference_statistics_are_computed_once(tmp_path, images):
+    extractor = MeanColour()
+    first = frechet.reference_statistics(extractor, "set-test", lambda: images, tmp_path)
+    calls = len(extractor.lengths)
+    second = frechet.reference_statistics(extractor, "set-test", lambda: 1 / 0, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mean_colour-01234567-set-test.npz"]
+    assert len(extractor.lengths) == calls == 1
+    np.testing.assert_allclose(first.covariance, second.covariance)
+    np.testing.assert_allclose(first.mean, images.mean((0, 1, 2)), rtol=1e-6)
+
+
+def test_features_keep_order_and_batches_keep_one_size(images):
+    extractor = MeanColour()
+    assert isinstance(extractor, features.Extractor)
+    expected = images.mean((1, 2))
+    whole = np.concatenate(list(features.extract(extractor, images, 5)))
+    np.testing.assert_allclose(whole, expected, rtol=1e-6)
+    assert extractor.lengths == [5] * 5
+    stream = (images[start : start + 4] for start in range(0, 23, 4))
+    np.testing.assert_allclose(
+        np.concatenate(list(features.extract(extractor, stream, 10))),
+        expected,
+        rtol=1e-6,
+    )
+    assert extractor.lengths[5:] == [10, 10, 10]
+
+
+def test_a_stream_is_read_only_as_needed(images):
+    read = []
+
+    def stream():
+        for image in images:
+            read.append(image)
+            yield image[None]
+
+    next(features.extract(MeanColour(), stream(), 4))
+    assert len(read) == 4
+
+
+def test_a_list_of_arrays_is_a_stream(images):
+    parts = [images[:9], images[9:]]
+    assert sum(len(batch) for batch in features.extract(MeanColour(), parts, 6)) == 23
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.zeros((2, 4, 4, 3), "float32"), "float32; uint8"),
+        (np.zeros((2, 4, 4), "uint8"), r"shape \(2, 4, 4\)"),
+        (np.zeros((2, 4, 4, 2), "uint8"), r"\(N, H, W, 1 or 3\)"),
+        (np.zeros((0, 4, 4, 3), "uint8"), "no images"),
+        ([], "no images"),
+        (
+            [np.zeros((2, 4, 4, 3), "uint8"), np.zeros((2, 4, 5, 3), "uint8")],
+            "are mixed",
+        ),
+    ],
+)
+def test_bad_images_are_refused(bad, message):
+    with pytest.raises(ValueError, match=message):
+        list(features.extract(MeanColour(), bad, 4))
+
+
+def test_progress_tells_the_time_left():
+    progress = features.Progress(total=1000, enabled=False, clock=lambda: 0.0)
+    progress.add(100)
+    expected = "features of 100 of 1,000 images, 10.0 images/s, 1:30 left"
+    assert progress.line(now=10.0) == expected
+    progress.total = None
+    assert progress.line(now=10.0) == "features of 100 images, 10.0 images/s"
