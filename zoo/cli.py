@@ -80,7 +80,7 @@ def user_errors():
 
 
 def import_keras():
-    """Imports Keras without the lines TensorFlow prints on import, which no setting turns off.
+    """Imports Keras without the lines TensorFlow prints then, which no setting turns off.
 
     An error line is then the only line. The file descriptor is redirected because they come from
     C++; Python's errors are raised as ever.
@@ -92,6 +92,7 @@ def import_keras():
         os.dup2(nowhere.fileno(), 2)
         try:
             importlib.import_module("zoo.gan")
+            importlib.import_module("keras").ops.zeros(())  # looks for devices
         finally:
             os.dup2(kept, 2)
             os.close(kept)
