@@ -16,7 +16,7 @@ MIX = RNG.random(5).astype(np.float32)
 
 
 def linear_critic(weights):
-    return lambda x: ops.sum(x * weights, axis=(1, 2, 3))
+    return lambda x: ops.sum(ops.multiply(x, weights), axis=(1, 2, 3))
 
 
 @pytest.mark.parametrize("scale", [0.01, 1.0, 7.0])

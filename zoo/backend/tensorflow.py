@@ -9,7 +9,11 @@ def value_and_grad(fn, variables, state):
     with tf.GradientTape() as tape:
         loss, auxiliary = fn()
         scaled = loss / replicas
-    return (loss, auxiliary), tape.gradient(scaled, [v.value for v in variables])
+    gradients = tape.gradient(scaled, [v.value for v in variables])
+    # An embedding's gradient is sparse, and Keras's Adam would keep the stale momentum of the rows
+    # that no label of the batch names.
+    dense = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+    return (loss, auxiliary), dense
 
 
 def input_gradient(fn, x):

@@ -217,6 +217,7 @@ class GeneratorBlock(keras.layers.Layer):
         conditions = (condition_shape,) if conditional else ()
         outputs_shape = self.compute_output_shape(inputs_shape)
         self.resize = keras.layers.UpSampling2D(2, dtype=self.dtype_policy)
+        self.resize.build(inputs_shape)
         self.normalization_1 = _normalization(self)
         self.normalization_1.build(inputs_shape, *conditions)
         self.convolution_1 = residual_convolution(self.filters, 3, self.dtype_policy)

@@ -67,6 +67,7 @@ class DiscriminatorBlock(keras.layers.Layer):
             self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
             self.skip_convolution.build(input_shape)
         self.resize = keras.layers.AveragePooling2D(2, dtype=self.dtype_policy)
+        self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
         x = self.convolution_1(keras.ops.relu(inputs), training=training)
@@ -135,6 +136,7 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
         self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
         self.skip_convolution.build(input_shape)
         self.resize = keras.layers.AveragePooling2D(2, dtype=self.dtype_policy)
+        self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
         x = keras.ops.relu(self.convolution_1(inputs, training=training))

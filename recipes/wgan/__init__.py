@@ -1,0 +1,27 @@
+"""WGAN (Arjovsky et al. 2017): a DCGAN with the Wasserstein loss and a clipped critic."""
+
+import dataclasses
+
+from zoo.config import GANConfig, hyperparameter
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(GANConfig):
+    """Hyperparameters of WGAN: those of the paper's Algorithm 1 and its DCGAN."""
+
+    loss: str = "wasserstein"
+    n_critic: int = 5
+    optimizer: str = "rmsprop"
+    generator_learning_rate: float = 5e-5
+    discriminator_learning_rate: float = 5e-5
+    clip: float = hyperparameter(
+        0.01, "Bound c on the critic's weights, kept in [-c, c].", minimum=1e-6
+    )
+    clip_method: str = hyperparameter(
+        "constraint",
+        "How weights are clipped: by Keras constraints, or in a loop after each critic update.",
+        choices=("constraint", "loop"),
+    )
+    critic_norm: str = hyperparameter(
+        "batch", "Normalisation of the critic.", choices=("none", "batch", "layer")
+    )

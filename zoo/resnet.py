@@ -1,0 +1,56 @@
+"""The residual networks for small images of SNGAN and its conditional successor.
+
+Miyato et al. 2018 (Table 3) and Miyato & Koyama 2018.
+"""
+
+import keras
+from keras import layers, ops
+
+from zoo.layers import (
+    BatchNormalization,
+    DiscriminatorBlock,
+    FirstDiscriminatorBlock,
+    GeneratorBlock,
+)
+
+
+def generator(config):
+    """Builds the network from latents (N, latent_size) to float32 images (N, H, W, C) in [-1, 1].
+
+    With `config.num_classes` it takes [latents, labels], labels being int32 of shape (N,), and its
+    blocks normalise conditionally.
+
+    Args:
+        config: A `GANConfig`; every layer has `width` channels.
+    """
+    size, blocks = config.image_size, 0
+    while size > 7 and size % 2 == 0:  # 32 starts from 4, 28 from 7
+        size, blocks = size // 2, blocks + 1
+    latents = keras.Input((config.latent_size,), name="latents")
+    labels = [keras.Input((), dtype="int32", name="labels")] if config.num_classes else []
+    x = layers.Dense(size * size * config.width)(latents)
+    x = layers.Reshape((size, size, config.width))(x)
+    for _ in range(blocks):
+        block = GeneratorBlock(config.width, config.num_classes or None, synchronized=True)
+        x = block(x, *labels)
+    x = layers.ReLU()(BatchNormalization(momentum=0.9, epsilon=2e-5)(x))
+    x = layers.Conv2D(config.channels, 3, padding="same")(x)
+    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    return keras.Model([latents, *labels] if labels else latents, images, name="generator")
+
+
+def features(images, width):
+    """Applies the discriminator's spectrally normalised blocks to images.
+
+    Args:
+        images: Symbolic images, (N, H, W, C) in [-1, 1].
+        width: Channels of every layer.
+
+    Returns:
+        float32 features (N, width), summed over pixels in single precision, which half precision
+        would round.
+    """
+    x = FirstDiscriminatorBlock(width)(images)
+    for downsample in (True, False, False):
+        x = DiscriminatorBlock(width, downsample=downsample)(x)
+    return ops.sum(ops.cast(layers.ReLU()(x), "float32"), axis=(1, 2))
