@@ -229,6 +229,14 @@ def test_saving_over_a_folder_replaces_it(tiny, pictures, tmp_path):
     np.testing.assert_array_equal(loaded.sample(3, seed=0), gan.sample(3, seed=0))
 
 
+def test_a_relative_path_is_as_good_as_an_absolute_one(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gan = build(tiny)
+    gan.save("mine", zipped=False)
+    for loaded in (zoo.load("./mine"), keras.saving.load_model("mine")):
+        np.testing.assert_array_equal(loaded.sample(2, seed=0), gan.sample(2, seed=0))
+
+
 def test_keras_zip_round_trip(tiny, tmp_path):
     gan = build(tiny)
     gan.save(tmp_path / "mine.keras")

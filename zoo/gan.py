@@ -260,8 +260,8 @@ class GAN(keras.Model):
         if not overwrite and pathlib.Path(filepath).exists():
             raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
         with files.atomic_folder(filepath) as folder:
-            super().save(folder, zipped=zipped, **kwargs)
-            (folder / "assets").rmdir()
+            super().save(folder.absolute(), zipped=zipped, **kwargs)
+            (folder / "assets").rmdir()  # Keras's folder for assets; there are none
 
     def get_config(self):
         return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
