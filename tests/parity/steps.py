@@ -13,7 +13,6 @@ from zoo import registry
 from zoo.optimizers import AdversarialOptimizer
 
 SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
-STEPS = 3
 
 
 def initialise(network, rng):
@@ -26,8 +25,8 @@ def initialise(network, rng):
             variable.assign(u / np.linalg.norm(u))
 
 
-def steps(recipe):
-    """Returns the losses and the weights after a few adversarial steps."""
+def step(recipe):
+    """Returns the losses and the weights after one adversarial step."""
     rng = np.random.default_rng(0)
     gan = zoo.GAN(recipe, SMALL)
     for network in (gan.generator, gan.discriminator):
@@ -38,7 +37,7 @@ def steps(recipe):
     gan.compile(AdversarialOptimizer(*adams))
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype(np.uint8)
     labels = np.arange(32) % 10
-    logs = gan.fit(images, labels, epochs=STEPS, steps_per_epoch=1, verbose=0).history
+    logs = gan.fit(images, labels, steps_per_epoch=1, verbose=0).history
     results = {f"log {name}": values for name, values in logs.items()}
     for network in ("generator", "training_generator", "discriminator"):
         for i, weight in enumerate(getattr(gan, network).get_weights()):
@@ -49,7 +48,7 @@ def steps(recipe):
 def main(out):
     results = {}
     for recipe in registry.list_recipes():
-        results |= {f"{recipe}: {key}": value for key, value in steps(recipe).items()}
+        results |= {f"{recipe}: {key}": value for key, value in step(recipe).items()}
     for name in zoo.list_models():
         results[f"images {name}"] = zoo.load(name).sample(64, seed=0)
     loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)

@@ -1,7 +1,9 @@
 """The same steps and the same pictures on TensorFlow, JAX and PyTorch.
 
-Tolerances: after three steps (six discriminator updates) losses and scores agree to 1e-5 and
-weights to 2e-5 absolute; pictures of the published models to 2 of 255 grey levels.
+Tolerances: after one step (two discriminator updates and the generator's) losses and scores agree
+to 1e-5 and weights to 2e-5 absolute; pictures of the published models to 2 of 255 grey levels. One
+step, because sooner or later rounding puts a ReLU on the other side of 0, even from one thread of
+one backend to two.
 """
 
 import os
@@ -36,7 +38,7 @@ def results(tmp_path_factory):
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize("recipe", registry.list_recipes())
-def test_steps_give_the_same_losses_and_weights(results, backend, recipe):
+def test_a_step_gives_the_same_losses_and_weights(results, backend, recipe):
     expected, found = results["tensorflow"], results[backend]
     assert expected.keys() == found.keys()
     keys = [key for key in expected if key.startswith(f"{recipe}: ")]
