@@ -3,6 +3,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from oracles import gaussian, largest_singular_value, to_numpy
 
 from zoo.constraints import SpectralNormConstraint, WeightClip, clip_weights
 
@@ -10,18 +11,6 @@ CONSTRAINTS = [
     WeightClip(0.02),
     SpectralNormConstraint(iterations=7, output_axis=(-2, -1), seed=3),
 ]
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
-
-
-def gaussian(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
-
-
-def largest_singular_value(matrix):
-    return np.linalg.svd(matrix, compute_uv=False)[0]
 
 
 def trained(layer, x, y):

@@ -5,6 +5,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from oracles import gaussian, largest_singular_value, to_numpy
 
 from zoo.layers import SpectralNorm, spectral_norm, spectral_norm_value
 
@@ -21,18 +22,6 @@ ORACLE = {  # how the layers of the goldens were made
     "DepthwiseConv1D": lambda: keras.layers.DepthwiseConv1D(3, depth_multiplier=2, use_bias=False),
     "DepthwiseConv2D": lambda: keras.layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False),
 }
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
-
-
-def gaussian(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
-
-
-def largest_singular_value(matrix):
-    return np.linalg.svd(matrix, compute_uv=False)[0]
 
 
 def dense(matrix, **kwargs):

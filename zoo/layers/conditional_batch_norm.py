@@ -197,5 +197,6 @@ def _values(tensor):
     """The values of a tensor as an array, or None while a function is being compiled."""
     try:
         return ops.convert_to_numpy(tensor)
+    # Every framework refuses a tensor without values by an error of its own.
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return None

@@ -1,0 +1,16 @@
+"""NumPy's side of the tests of layers and constraints."""
+
+import keras
+import numpy as np
+
+
+def to_numpy(x):
+    return np.array(keras.ops.convert_to_numpy(x))
+
+
+def gaussian(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype("float32")
+
+
+def largest_singular_value(matrix):
+    return np.linalg.svd(matrix, compute_uv=False)[0]
