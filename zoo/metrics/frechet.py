@@ -6,11 +6,9 @@ Equilibrium" (arXiv:1706.08500), equation 6:
     d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2))
 """
 
-import pathlib
-
 import numpy as np
 
-from zoo.metrics import features, fetch
+from zoo.metrics import fetch
 
 
 class Statistics:
@@ -40,14 +38,11 @@ class Statistics:
             raise ValueError("Features hold NaN or infinity.")
         if not len(batch):
             return
-        added, total = len(batch), self.count + len(batch)
-        mean = batch.mean(0)
-        centred = batch - mean
-        shift = mean - self.mean
-        self._scatter += centred.T @ centred
-        self._scatter += np.outer(shift, shift * (self.count * added / total))
-        self.mean = self.mean + shift * (added / total)
-        self.count = total
+        added = Statistics(len(self.mean))
+        added.count, added.mean = len(batch), batch.mean(0)
+        centred = batch - added.mean
+        added._scatter = centred.T @ centred
+        self.merge(added)
 
     @property
     def covariance(self):
@@ -55,6 +50,17 @@ class Statistics:
         if self.count < 2:
             raise ValueError(f"A covariance needs at least 2 samples; there are {self.count}.")
         return self._scatter / (self.count - 1)
+
+    def merge(self, other) -> None:
+        """Adds all samples of other `Statistics` of the same features."""
+        if not other.count:
+            return
+        total = self.count + other.count
+        shift = other.mean - self.mean
+        self._scatter += other._scatter
+        self._scatter += np.outer(shift, shift * (self.count * other.count / total))
+        self.mean = self.mean + shift * (other.count / total)
+        self.count = total
 
     def save(self, path) -> None:
         """Writes count, mean and covariance as `.npz`, atomically."""
@@ -72,40 +78,31 @@ class Statistics:
         return result
 
 
-def feature_statistics(extractor, images, **options):
-    """`Statistics` of the features of `images`; arguments as `zoo.metrics.features.extract`."""
-    statistics = Statistics(extractor.size)
-    for batch in features.extract(extractor, images, **options):
-        statistics.update(batch)
+def statistics_of(features, block=1000):
+    """`Statistics` of an array of features (n, d), in blocks of bounded memory."""
+    statistics = Statistics(features.shape[1])
+    for start in range(0, len(features), block):
+        statistics.update(features[start : start + block])
     return statistics
 
 
-def reference_statistics(extractor, name, images, folder=None):
-    """Statistics of a reference set, computed once and kept on disk.
-
-    Args:
-        extractor: an `Extractor`; its name and digest are part of the file's name.
-        name: names the images, for example "fashion_mnist-test".
-        images: called without arguments where there is no file yet; returns the images.
-        folder: where files are kept; by default `statistics` in the cache.
-    """
-    folder = pathlib.Path(folder or fetch.cache_folder() / "statistics")
-    path = folder / f"{extractor.name}-{extractor.digest[:8]}-{name}.npz"
-    if not path.is_file():
-        feature_statistics(extractor, images()).save(path)
-    return Statistics.load(path)
+def covariance_root(statistics):
+    """The symmetric square root of a covariance, float64 (d, d)."""
+    values, vectors = np.linalg.eigh(statistics.covariance)
+    return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
-def frechet_distance(first, second):
+def frechet_distance(first, second, root=None):
     """Squared Frechet distance between the Gaussians of two `Statistics`: the FID.
 
     The trace of (C1 C2)^(1/2) is the sum of the square roots of the eigenvalues of
-    C1^(1/2) C2 C1^(1/2), a symmetric positive semi-definite matrix: this stays real and accurate
+    C2^(1/2) C1 C2^(1/2), a symmetric positive semi-definite matrix: this stays real and accurate
     where fewer samples than features make both covariances singular, unlike a general matrix
     square root of C1 C2.
 
     Args:
         first, second: objects with `mean` (d,) and `covariance` (d, d); d must agree.
+        root: `covariance_root(second)`, where many are compared with one `second`.
 
     Returns:
         A float >= 0 up to rounding; 0 for equal Gaussians.
@@ -115,11 +112,9 @@ def frechet_distance(first, second):
             f"The statistics have {len(first.mean)} and {len(second.mean)} features: "
             "both must come from the same extractor."
         )
+    root = covariance_root(second) if root is None else root
     difference = first.mean - second.mean
-    first, second = first.covariance, second.covariance
-    values, vectors = np.linalg.eigh(first)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    product = root @ second @ root
+    product = root @ first.covariance @ root
     eigenvalues = np.linalg.eigvalsh((product + product.T) / 2).clip(0)
-    traces = np.trace(first) + np.trace(second) - 2 * np.sqrt(eigenvalues).sum()
-    return float(difference @ difference + traces)
+    traces = np.trace(first.covariance) + np.trace(second.covariance)
+    return float(difference @ difference + traces - 2 * np.sqrt(eigenvalues).sum())
