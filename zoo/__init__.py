@@ -18,6 +18,8 @@ _NAMES = {
     "list_models": "zoo.registry",
     "list_recipes": "zoo.registry",
     "info": "zoo.registry",
+    "evaluate": "zoo.evaluation",
+    "compare": "zoo.evaluation",
 }
 _MODULES = ("callbacks", "data", "layers", "losses", "metrics", "penalties", "training")
 __all__ = sorted(_NAMES | dict.fromkeys(_MODULES))

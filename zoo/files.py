@@ -41,11 +41,17 @@ def atomic_folder(path):
             os.replace(file, path / file.name)
 
 
-@contextlib.contextmanager
-def _scratch_beside(path):
+def check_parent(path):
+    """Raises a `FileNotFoundError` unless there is a folder to write `path` in."""
+    path = pathlib.Path(path)
     if not path.parent.is_dir():
         parent = str(path.parent)
         raise FileNotFoundError(f"There is no folder {parent!r} to write {path.name!r} in.")
+
+
+@contextlib.contextmanager
+def _scratch_beside(path):
+    check_parent(path)
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as scratch:
         yield pathlib.Path(scratch)
 

@@ -92,14 +92,17 @@ def generate(generator, latents, labels=None, batch_size=64):
     Returns:
         uint8 images of shape (N, H, W, C).
     """
+    return np.concatenate(list(stream(generator, latents, labels, batch_size)))
+
+
+def stream(generator, latents, labels=None, batch_size=64):
+    """Yields what `generate` returns batch by batch, for sets larger than memory."""
     check_positive(batch_size, "batch_size")
-    images = []
     for start in range(0, len(latents), batch_size):
         part = slice(start, start + batch_size)
         x = latents[part] if labels is None else [latents[part], labels[part]]
         # Under tf.distribute every replica generates the batch, one after another: take the first.
-        images.append(to_uint8(generator.predict_on_batch(x))[: len(latents[part])])
-    return np.concatenate(images)
+        yield to_uint8(generator.predict_on_batch(x))[: len(latents[part])]
 
 
 def to_uint8(images):

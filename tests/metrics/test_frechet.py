@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from extractors_for_tests import MeanColour
 
 from zoo.metrics import collect, features, frechet
 
@@ -17,21 +18,6 @@ def statistics_of(samples, batch_size=37):
     for start in range(0, len(samples), batch_size):
         statistics.update(samples[start : start + batch_size])
     return statistics
-
-
-class MeanColour:
-    """A minimal extractor: the mean of each channel, so that expected features are known."""
-
-    name = "mean_colour"
-    digest = "0123456789abcdef"
-    size = 3
-
-    def __init__(self):
-        self.lengths = []
-
-    def __call__(self, images):
-        self.lengths.append(len(images))
-        return images.mean((1, 2), dtype="float32")
 
 
 @pytest.fixture
@@ -150,6 +136,26 @@ def test_features_with_a_name_are_computed_once(tmp_path, images):
     assert len(other.lengths) == 1, "another training is another extractor"
 
 
+def test_interrupted_statistics_go_on(tmp_path, images, monkeypatch):
+    monkeypatch.setattr(collect, "PART", 10)
+
+    class Interrupted(MeanColour):
+        def __call__(self, images):
+            if len(self.lengths) == 4:
+                raise KeyboardInterrupt
+            return super().__call__(images)
+
+    stream = [images[:7], images[7:]]
+    arguments = {"name": "set-train", "folder": tmp_path, "batch_size": 5}
+    with pytest.raises(KeyboardInterrupt):
+        collect.collect(Interrupted(), lambda: stream, **arguments)
+    extractor = MeanColour()
+    result = collect.collect(extractor, lambda: stream, **arguments).statistics
+    assert extractor.lengths == [3], "20 of 23 images were kept"
+    np.testing.assert_allclose(result.mean, images.mean((0, 1, 2)), rtol=1e-6)
+    assert [path.suffix for path in (tmp_path / "statistics").iterdir()] == [".npz"]
+
+
 def test_nothing_is_kept_without_a_name(tmp_path, images, monkeypatch):
     monkeypatch.setenv("ZOO_HOME", str(tmp_path))
     assert collect.collect(MeanColour(), lambda: images, keep=True).features.shape == (23, 3)
@@ -209,7 +215,7 @@ def test_bad_images_are_refused(bad, message):
 
 
 def test_progress_tells_the_time_left():
-    progress = features.Progress(total=1000, enabled=False, clock=lambda: 0.0)
+    progress = features.Progress(total=1000, clock=lambda: 0.0)
     progress.add(100)
     expected = "features of 100 of 1,000 images, 10.0 images/s, 1:30 left"
     assert progress.line(now=10.0) == expected

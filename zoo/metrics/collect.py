@@ -8,6 +8,8 @@ import numpy as np
 from zoo import files
 from zoo.metrics import features, fetch, frechet
 
+PART = 5000  # images between two saves of unfinished statistics
+
 
 class Collected(typing.NamedTuple):
     """What metrics need of a set of images.
@@ -30,37 +32,51 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
             `zoo.metrics.features.extract` takes.
         keep: whether features are needed, N x d floats, or statistics are enough, in flat memory.
         name: names the images for good, such as "fashion_mnist-test", to keep the result on disk.
+            Statistics alone are also kept on the way: interrupted, they go on where they were.
         folder: where files are kept, in `statistics/` and `features/`; by default the cache.
         **options: of `zoo.metrics.features.extract`.
 
     Returns:
         `Collected`.
     """
-    file = name and f"{extractor.name}-{extractor.digest[:8]}-{name}"
     folder = pathlib.Path(folder or fetch.cache_folder())
-    statistics = file and folder / "statistics" / f"{file}.npz"
-    array = file and folder / "features" / f"{file}.npy"
-    collected = None
-    if array and array.is_file():
-        collected = np.load(array, mmap_mode="r", allow_pickle=False)
+    file = f"{extractor.name}-{extractor.digest[:8]}-{name}"
+    statistics = folder / "statistics" / f"{file}.npz" if name else None
+    array = folder / "features" / f"{file}.npy" if name else None
+    kept = None
+    if name and array.is_file():
+        kept = np.load(array, mmap_mode="r", allow_pickle=False)
     elif keep:
-        collected = np.concatenate(list(features.extract(extractor, images(), **options)))
-        if array:
-            _save(array, collected)
-    if statistics and statistics.is_file():
-        return Collected(frechet.Statistics.load(statistics), collected)
-    if collected is not None:
-        result = frechet.statistics_of(collected)
+        kept = np.concatenate(list(features.extract(extractor, images(), **options)))
+        if name:
+            _save(array, kept)
+    if name and statistics.is_file():
+        return Collected(frechet.Statistics.load(statistics), kept)
+    if kept is None:
+        result = _stream(extractor, images, statistics and statistics.with_suffix(".part"), options)
     else:
-        result = frechet.Statistics(extractor.size)
-        for batch in features.extract(extractor, images(), **options):
-            result.update(batch)
-    if statistics:
+        result = frechet.statistics_of(kept)
+    if name:
         result.save(statistics)
-    return Collected(result, collected)
+        statistics.with_suffix(".part").unlink(missing_ok=True)
+    return Collected(result, kept)
+
+
+def _stream(extractor, images, part, options):
+    """`Statistics` in flat memory, saved to `part` on the way."""
+    result = frechet.Statistics(extractor.size)
+    if part and part.is_file():
+        result = frechet.Statistics.load(part)
+        options = options | {"start": result.count}
+    for batch in features.extract(extractor, images(), **options):
+        before = result.count // PART
+        result.update(batch)
+        if part and result.count // PART > before:
+            result.save(part)
+    return result
 
 
 def _save(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic_path(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
+    with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, array, allow_pickle=False)

@@ -26,7 +26,7 @@ class Extractor(typing.Protocol):
         """Features, float32 (N, d), of uint8 images (N, H, W, 1 or 3)."""
 
 
-def extract(extractor, images, batch_size=50, total=None, progress=True):
+def extract(extractor, images, batch_size=50, total=None, progress="features of", start=0):
     """Yields features of `images` batch by batch.
 
     Args:
@@ -35,7 +35,8 @@ def extract(extractor, images, batch_size=50, total=None, progress=True):
             lengths, which is read as it is needed.
         batch_size: images per call of the extractor.
         total: number of images of an iterable where it is known, for the time left.
-        progress: whether to report count and time left on stderr.
+        progress: the words before count and time left on stderr; None for no report.
+        start: number of images that are passed over.
 
     Yields:
         float32 arrays (n, d), n <= `batch_size`, in the order of the images.
@@ -45,8 +46,8 @@ def extract(extractor, images, batch_size=50, total=None, progress=True):
     """
     if hasattr(images, "shape"):
         images, total = [images], len(images)
-    report = Progress(total, enabled=progress)
-    for batch in _batches(images, batch_size):
+    report = Progress(total and total - start, progress)
+    for batch in _batches(_from(images, start), batch_size):
         count = len(batch)
         if report.count and count < batch_size:
             # The last batch is filled up: another shape would compile the network again.
@@ -54,15 +55,23 @@ def extract(extractor, images, batch_size=50, total=None, progress=True):
         yield np.asarray(extractor(batch), "float32")[:count]
         report.add(count)
     report.close()
-    if not report.count:
+    if not report.count and not start:
         raise ValueError("There are no images to extract features from.")
+
+
+def _from(arrays, start):
+    """A stream of arrays without its first `start` images."""
+    for array in arrays:
+        array = check_images(array)
+        skipped = min(start, len(array))
+        start -= skipped
+        yield array[skipped:]
 
 
 def _batches(arrays, batch_size):
     """Cuts a stream of arrays into batches of `batch_size`; the last may be shorter."""
     kept = None
     for array in arrays:
-        array = check_images(array)
         if kept is None:
             kept = array[:0]
         if array.shape[1:] != kept.shape[1:]:
@@ -109,12 +118,18 @@ def check_pair(first, second, least):
 
 
 class Progress:
-    """One line on stderr: images done and, where the total is known, time left."""
+    """One line on stderr: images done and, where the total is known, time left.
 
-    def __init__(self, total=None, enabled=True, clock=time.monotonic):
+    Args:
+        total: number of images, if known.
+        label: the words before the numbers; None writes nothing.
+        clock: seconds, as `time.monotonic`.
+    """
+
+    def __init__(self, total=None, label="features of", clock=time.monotonic):
         self.total = total
         self.count = 0
-        self._enabled = enabled
+        self._label = label
         self._clock = clock
         self._start = clock()
         # A terminal's line is rewritten; a log file gets a new line twice a minute.
@@ -126,7 +141,7 @@ class Progress:
         """Counts `count` more images."""
         self.count += count
         now = self._clock()
-        if self._enabled and now >= self._next:
+        if self._label and now >= self._next:
             self._next = now + self._interval
             self._write(self.line(now))
 
@@ -135,14 +150,14 @@ class Progress:
         seconds = max(now - self._start, 1e-9)
         rate = self.count / seconds
         if self.total is None:
-            return f"features of {self.count:,} images, {rate:.1f} images/s"
+            return f"{self._label} {self.count:,} images, {rate:.1f} images/s"
         left = round((self.total - self.count) / max(rate, 1e-9))
-        done = f"features of {self.count:,} of {self.total:,} images, {rate:.1f} images/s"
+        done = f"{self._label} {self.count:,} of {self.total:,} images, {rate:.1f} images/s"
         return f"{done}, {left // 60}:{left % 60:02d} left"
 
     def close(self) -> None:
         """Ends a terminal's line."""
-        if self._enabled and self._terminal:
+        if self._label and self._terminal:
             self._write(self.line(self._clock()))
             sys.stderr.write("\n")
 

@@ -280,6 +280,7 @@ class Inception:
 
     def __init__(self, path=None, dtype="float32"):
         path = find_weights(path)
+        self.dtype = dtype.removeprefix("mixed_")
         self.name = "inception_v3_2015_12_05" + ("" if dtype == "float32" else "_bfloat16")
         self._network = inception_v3(dtype)
         load_weights(self._network, path)

@@ -10,6 +10,7 @@ import numpy as np
 from zoo.metrics import features
 
 SUBSET = 1000
+SUBSETS = 10
 
 
 def kernel_distance(first, second, subset_size=SUBSET, seed=0):
@@ -21,7 +22,7 @@ def kernel_distance(first, second, subset_size=SUBSET, seed=0):
     Args:
         first, second: features, (n, d) and (m, d).
         subset_size: vectors of each set per subset; 1000 as in the paper, fewer where a set has
-            fewer than two such subsets.
+            fewer than ten such subsets.
         seed: of the drawing of subsets.
 
     Returns:
@@ -29,11 +30,11 @@ def kernel_distance(first, second, subset_size=SUBSET, seed=0):
         for equal distributions, on either side of it.
 
     Raises:
-        ValueError: fewer than 4 vectors in a set, or features of different length.
+        ValueError: fewer than 20 vectors in a set, or features of different length.
     """
-    first, second = features.check_pair(first, second, least=4)
+    first, second = features.check_pair(first, second, least=2 * SUBSETS)
     length = min(len(first), len(second))
-    subset_size = min(subset_size, length // 2)
+    subset_size = min(subset_size, length // SUBSETS)
     count = length // subset_size
     rng = np.random.default_rng(seed)
     subsets = [rng.permutation(len(x))[: count * subset_size] for x in (first, second)]

@@ -1,0 +1,182 @@
+"""Measures models and images against real ones: `zoo.evaluate` and the tables of the commands."""
+
+import pathlib
+
+import numpy as np
+
+from zoo import subjects as measurable
+from zoo.metrics import collect, extractors, frechet
+from zoo.metrics.extrapolation import fid_infinity
+from zoo.metrics.inception_score import inception_score
+from zoo.metrics.kernel import kernel_distance
+from zoo.metrics.precision_recall import precision_recall
+
+METRICS = ("fid", "kid", "prdc", "is", "fid_infinity")
+DEFAULT = ("fid", "kid", "prdc")
+_FEATURES = {"kid", "prdc", "fid_infinity"}  # metrics that need more than statistics
+
+
+def evaluate(subject, metrics=DEFAULT, samples=None, reference="test", **options):
+    """Measures one model or set of images; see `compare` for all arguments and errors.
+
+    >>> zoo.evaluate("wgan_gp_fmnist", metrics=("fid",))["metrics"]["fid"]["value"]
+
+    Returns:
+        A dict of what was measured, `subject`, and how: `extractor`, `extractor_digest`, `dtype`,
+        `samples`, `seed`, `reference`, `split` and `reference_samples`. `metrics` is a dict from
+        name to {"value", "standard_error"}, the error None where one measurement gives none.
+    """
+    return compare([subject], metrics, samples, reference, **options)[0]
+
+
+def compare(
+    subjects,
+    metrics=DEFAULT,
+    samples=None,
+    reference="test",
+    extractor="inception",
+    seed=0,
+    *,
+    dtype="float32",
+    inception=None,
+    cache=None,
+    progress=True,
+):
+    """Measures several models or sets of images in the same way.
+
+    Args:
+        subjects: each a `zoo.GAN`, images or text; see `zoo.subjects.open_subject`.
+        metrics: of "fid", "kid", "prdc" (precision, recall, density and coverage), "is" (Inception
+            Score, which needs a classifier) and "fid_infinity".
+        samples: images of each; by default 10,000 generated ones or all given ones, and of
+            several subjects as many as the smallest has.
+        reference: "test" or "train" of the data the models were trained on, or a data source; see
+            `zoo.subjects.open_reference`.
+        extractor: "inception", "classifier", a published classifier's name, or an
+            `zoo.metrics.features.Extractor`.
+        seed: of generated images and of random subsets.
+        dtype: "float32" or "bfloat16", of the Inception network.
+        inception: path of the Inception weights; `$ZOO_INCEPTION` or the cache by default.
+        cache: name for the subject's own features on disk, where it is one and will not change.
+        progress: whether to report images and time left on stderr.
+
+    Returns:
+        A list of dicts, as `evaluate` describes them.
+
+    Raises:
+        ValueError, FileNotFoundError: an argument is outside its range, images do not compare, or
+            the weights of the extractor are missing.
+    """
+    unknown = [metric for metric in metrics if metric not in METRICS]
+    if unknown or not metrics:
+        wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"
+        raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
+    opened = [measurable.open_subject(subject, samples, seed) for subject in subjects]
+    smallest = min(subject.count for subject in opened)
+    if any(subject.count > smallest for subject in opened):
+        opened = [measurable.open_subject(subject, smallest, seed) for subject in subjects]
+    target = measurable.open_reference(reference, opened)
+    extractor = extractors.get(extractor, target.source, dtype, inception)
+    if "is" in metrics and not hasattr(extractor, "predict"):
+        raise ValueError(
+            f"The Inception Score needs a classifier's probabilities, which {extractor.name} does "
+            "not give: use --extractor classifier."
+        )
+    real = None
+    if set(metrics) - {"is"}:
+        keep = bool({"kid", "prdc"} & set(metrics))
+        label = "reference:" if progress else None
+        real = collect.collect(extractor, target.images, keep, target.name, progress=label)
+    results = []
+    for subject in opened:
+        label = f"{subject.name}:" if progress else None
+        values = _measure(extractor, subject, real, metrics, seed, cache, label)
+        results.append(_result(extractor, subject, target, real, values))
+    return results
+
+
+def _measure(extractor, subject, real, metrics, seed, cache, label):
+    """Returns {name: {"value", "standard_error"}} of one subject."""
+    values = {}
+    if "is" in metrics:
+        probabilities = [extractor.predict(images) for images in subject.stream()]
+        values["is"] = inception_score(np.concatenate(probabilities))
+    if real is not None:
+        keep = bool(_FEATURES & set(metrics))
+        options = {"total": subject.count, "progress": label}
+        fake = collect.collect(extractor, subject.stream, keep, cache, **options)
+        values |= scores(metrics, real, fake, seed)
+    return {name: {"value": v, "standard_error": error} for name, (v, error) in values.items()}
+
+
+def scores(metrics, real, fake, seed=0):
+    """Returns {name: (value, standard error or None)} of those `metrics` that compare features.
+
+    Args:
+        metrics: names, as in `compare`.
+        real, fake: `zoo.metrics.collect.Collected`, with features where a metric needs them.
+        seed: of random subsets.
+    """
+    values = {}
+    if "fid" in metrics:
+        values["fid"] = frechet.frechet_distance(fake.statistics, real.statistics), None
+    if "fid_infinity" in metrics:
+        line = fid_infinity(fake.features, real.statistics, seed=seed)
+        values["fid_infinity"] = line.value, None
+    if "kid" in metrics:
+        values["kid"] = kernel_distance(fake.features, real.features, seed=seed)
+    if "prdc" in metrics:
+        found = precision_recall(real.features, fake.features)
+        values |= {name: (value, None) for name, value in found.items()}
+    return values
+
+
+def _result(extractor, subject, reference, real, values):
+    return {
+        "subject": subject.name,
+        "samples": subject.count,
+        "seed": subject.seed,
+        "extractor": extractor.name,
+        "extractor_digest": extractor.digest,
+        "dtype": getattr(extractor, "dtype", "float32"),
+        "reference": reference.source if real else None,
+        "split": reference.split if real else None,
+        "reference_samples": real.statistics.count if real else None,
+        "metrics": values,
+    }
+
+
+def table(results):
+    """Returns results of `compare` side by side, as text that says how they were measured."""
+    rows = [("", *(_short(result["subject"]) for result in results))]
+    rows.append(("samples", *(f"{result['samples']:,}" for result in results)))
+    seeds = ("all" if result["seed"] is None else str(result["seed"]) for result in results)
+    rows.append(("seed", *seeds))
+    for name in results[0]["metrics"]:
+        rows.append((name, *(format_value(**result["metrics"][name]) for result in results)))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = [
+        f"{head:{widths[0]}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(cells, widths[1:]))
+        for head, *cells in rows
+    ]
+    return "\n".join([*lines, protocol(results[0])])
+
+
+def protocol(result):
+    """Returns one line that says what a result was measured with and against."""
+    digest = result["extractor_digest"][:8]
+    line = f"extractor {result['extractor']} ({digest}, {result['dtype']})"
+    if result["reference"] is None:
+        return line
+    split = f" {result['split']}" if result["split"] else ""
+    return f"{line}; reference {result['reference']}{split}, {result['reference_samples']:,} images"
+
+
+def format_value(value, standard_error=None):
+    """Returns a number for people: four significant digits, and its error where there is one."""
+    text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    return text if standard_error is None else f"{text} ± {standard_error:.2g}"
+
+
+def _short(name):
+    return name if len(name) <= 24 else f"...{pathlib.PurePath(name).as_posix()[-21:]}"
