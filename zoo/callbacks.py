@@ -151,12 +151,12 @@ class TrainState(keras.callbacks.Callback):
 
 
 def write_csv(path, rows):
-    """Writes dicts of the same keys as a CSV file with a header."""
+    """Writes dicts as a CSV file with a header; where a row lacks a key its cell is empty."""
     with (
         files.atomic_path(path) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
         writer.writeheader()
         writer.writerows(rows)
 

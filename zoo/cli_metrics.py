@@ -17,6 +17,20 @@ def add_commands(command):
     sub.add_argument("subject", nargs="+", help=SUBJECT)
     _measuring_arguments(sub)
 
+    sub = command(verify, "check a model's card; exit code 1 where it does not hold")
+    sub.add_argument("name", help="published name, ./folder or hf://user/repository")
+    sub.add_argument(
+        "--quick", action="store_true", help="2,000 samples and the classifier: within a minute"
+    )
+    _inception_arguments(sub)
+
+    sub = command(measure, "measure a published model for its card")
+    sub.add_argument("name", help="published name")
+    sub.add_argument(
+        "--protocols", default="quick,test,train", help="parts to measure (default: all)"
+    )
+    _inception_arguments(sub)
+
 
 def _measuring_arguments(sub):
     sub.add_argument(
@@ -80,3 +94,30 @@ def _compare(subjects, arguments):
     print(evaluation.table(results))
     if arguments.json:
         files.write_json(arguments.json, {"results": results})
+
+
+def verify(arguments):
+    from zoo import cli
+
+    cli.import_keras()
+    from zoo import verification
+
+    failed = 0
+    options = {"dtype": arguments.dtype, "inception": arguments.inception}
+    for check in verification.verify(arguments.name, arguments.quick, **options):
+        print(f"{'holds' if check.holds else 'FAILS'}  {check.name:10}  {check.found}", flush=True)
+        failed += not check.holds
+    if failed:
+        raise ValueError(f"the card of {arguments.name} does not hold.")
+
+
+def measure(arguments):
+    from zoo import cli
+
+    cli.import_keras()
+    from zoo import cards
+
+    options = {"dtype": arguments.dtype, "inception": arguments.inception}
+    for protocol in arguments.protocols.split(","):
+        cards.measure(arguments.name, protocol, **options)
+        print(f"{arguments.name}: {protocol} measured", flush=True)

@@ -91,12 +91,12 @@ def compare(
     for subject in opened:
         label = f"{subject.name}:" if progress else None
         values = _measure(extractor, subject, real, metrics, seed, cache, label)
-        results.append(_result(extractor, subject, target, real, values))
+        results.append(result(extractor, subject, target, real, values))
     return results
 
 
 def _measure(extractor, subject, real, metrics, seed, cache, label):
-    """Returns {name: {"value", "standard_error"}} of one subject."""
+    """Returns {name: (value, standard error or None)} of one subject."""
     values = {}
     if "is" in metrics:
         probabilities = [extractor.predict(images) for images in subject.stream()]
@@ -106,7 +106,7 @@ def _measure(extractor, subject, real, metrics, seed, cache, label):
         options = {"total": subject.count, "progress": label}
         fake = collect.collect(extractor, subject.stream, keep, cache, **options)
         values |= scores(metrics, real, fake, seed)
-    return {name: {"value": v, "standard_error": error} for name, (v, error) in values.items()}
+    return values
 
 
 def scores(metrics, real, fake, seed=0):
@@ -131,7 +131,8 @@ def scores(metrics, real, fake, seed=0):
     return values
 
 
-def _result(extractor, subject, reference, real, values):
+def result(extractor, subject, reference, real, values):
+    """Returns what `evaluate` does: `values` of `scores`, and how they were measured."""
     return {
         "subject": subject.name,
         "samples": subject.count,
@@ -142,7 +143,10 @@ def _result(extractor, subject, reference, real, values):
         "reference": reference.source if real else None,
         "split": reference.split if real else None,
         "reference_samples": real.statistics.count if real else None,
-        "metrics": values,
+        "metrics": {
+            name: {"value": value, "standard_error": error}
+            for name, (value, error) in values.items()
+        },
     }
 
 

@@ -1,0 +1,94 @@
+"""The FID during training: its numbers, the best model, resuming, and the files it ends up in."""
+
+import csv
+import json
+
+import keras
+import numpy as np
+import pytest
+from extractors_for_tests import Quarters
+
+import zoo
+from zoo import callbacks
+from zoo.metrics.periodic import PeriodicFID
+
+NAME = "fid_quarters"
+
+
+@pytest.fixture
+def real():
+    return np.random.default_rng(0).integers(0, 200, (60, 8, 8, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def gan(tiny):
+    keras.utils.set_random_seed(0)
+    gan = zoo.GAN("wgan_gp", tiny | {"generator_learning_rate": 0.01, "ema_decay": 0.5})
+    gan.compile()
+    return gan
+
+
+def fid(model, real):
+    options = {"samples": 40, "seed": 3, "extractor": Quarters(), "progress": False}
+    return zoo.evaluate(model, ["fid"], reference=real, **options)["metrics"]["fid"]["value"]
+
+
+def callback(real, folder=None, **options):
+    return PeriodicFID(folder, samples=40, seed=3, reference=real, extractor=Quarters(), **options)
+
+
+def test_every_second_epoch_joins_the_logs(gan, real, tmp_path):
+    state = callbacks.TrainState(tmp_path / "state")
+    found = []
+    after = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: found.append(fid(gan, real)))
+    history = gan.fit(
+        real,
+        epochs=4,
+        steps_per_epoch=2,
+        verbose=0,
+        callbacks=[callback(real, every=2), state, after],
+    )
+    assert history.history[NAME] == pytest.approx(found[1::2], rel=1e-5)
+    rows = list(csv.DictReader((tmp_path / "history.csv").open()))
+    assert [row[NAME] for row in rows] == ["", str(state.history[1][NAME]), *("", rows[3][NAME])]
+    assert float(rows[3][NAME]) == pytest.approx(found[3], rel=1e-5)
+
+
+def test_the_best_generator_is_kept_and_a_resumed_run_knows_it(gan, real, tmp_path):
+    keeper = callback(real, tmp_path / "best")
+    options = {"steps_per_epoch": 3, "verbose": 0}
+    values = gan.fit(real, epochs=5, callbacks=[keeper], **options).history[NAME]
+    record = json.loads((tmp_path / "best" / "fid.json").read_text())
+    assert record["fid"] == min(values) == keeper.best
+    assert record["step"] == 3 * (1 + int(np.argmin(values)))
+    assert (record["extractor"], record["samples"], record["seed"]) == ("quarters", 40, 3)
+    assert fid(zoo.load(tmp_path / "best"), real) == pytest.approx(min(values), rel=1e-4)
+
+    again = callback(real, tmp_path / "best")
+    gan.fit(real, epochs=1, callbacks=[again], **options)
+    assert again.best <= min(values)
+    other = callback(real[:50], tmp_path / "best")
+    other.samples = 30
+    gan.fit(real, epochs=1, callbacks=[other], **options)
+    record = json.loads((tmp_path / "best" / "fid.json").read_text())
+    assert (record["fid"], record["samples"]) == (other.best, 30), "another way of measuring"
+
+
+def test_a_worse_model_replaces_nothing(gan, real, tmp_path):
+    keeper = callback(real, tmp_path / "best")
+    keeper.set_model(gan)
+    keeper.on_train_begin()
+    keeper.best = 0.0
+    logs = {}
+    keeper.on_epoch_end(0, logs)
+    assert logs[NAME] > 0
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_missing_classifier_is_said_before_training(gan):
+    with pytest.raises(ValueError, match="no published classifier of 'folder:nothing'"):
+        gan.fit(
+            np.zeros((8, 8, 8, 1), np.uint8),
+            verbose=0,
+            callbacks=[PeriodicFID(reference="folder:nothing")],
+        )

@@ -1,0 +1,116 @@
+"""Does a card hold? Its files, its picture and its numbers, made again and compared."""
+
+import typing
+
+import numpy as np
+
+from zoo import cards, evaluation, files, hub, images, measurement
+
+STANDARD_ERRORS = 3  # by which a number measured again may differ from the stated one
+ROUNDING = 0.005  # and, relative to it, by what other hardware rounds differently
+GREY_LEVELS = 2  # by which a pixel drawn again may differ from the published picture
+
+
+class Check(typing.NamedTuple):
+    """One claim of a card: what it is of, whether it holds, and what was found."""
+
+    name: str
+    holds: bool
+    found: str
+
+
+def verify(name, quick=False, *, dtype="float32", inception=None, progress=True):
+    """Checks a model's card, claim by claim.
+
+    Args:
+        name: as for `zoo.load`.
+        quick: whether to measure 2,000 samples with the classifier, not 10,000 with Inception.
+        dtype, inception, progress: as in `zoo.compare`.
+
+    Yields:
+        A `Check` for each claim. Where a file is not the published one, nothing else is read.
+
+    Raises:
+        ValueError, FileNotFoundError: there is no such model, it has no card, or the weights of the
+            extractor are missing.
+    """
+    folder, digests = hub.locate(name)
+    if not (folder / "metadata.json").is_file():
+        raise FileNotFoundError(f"{str(folder)!r} has no card: it lacks metadata.json.")
+    metadata = files.read_json(folder / "metadata.json")
+    yield (check := _files(folder, digests | metadata.get("files", {})))
+    if not check.holds:
+        return
+    model = hub.load_folder(folder)
+    yield _picture(folder, model)
+    yield _record(folder, metadata)
+    protocol = "quick" if quick else "test"
+    rows = [row for row in metadata.get("metrics", ()) if row["protocol"] == protocol]
+    if not rows:
+        yield Check(protocol, True, "the card states no number of this protocol")
+        return
+    plan = measurement.PROTOCOLS[protocol]
+    again = evaluation.evaluate(
+        model,
+        plan.metrics,
+        plan.samples,
+        plan.split,
+        extractor=plan.extractor,
+        seed=plan.seeds[0],
+        dtype=dtype,
+        inception=inception,
+        progress=progress,
+    )
+    for row in rows:
+        yield compare(row, again)
+
+
+def _files(folder, digests):
+    try:
+        hub.check_digests(folder, digests)
+    except (ValueError, FileNotFoundError) as error:
+        return Check("files", False, str(error))
+    return Check("files", True, f"{len(digests)} files have the stated sha256")
+
+
+def _picture(folder, model):
+    """The grid of the card, drawn again."""
+    published = images.read_picture(folder / "samples.png").astype(int)
+    drawn = images.grid(cards.showcase(model))
+    if drawn.shape != published.shape:
+        return Check("samples", False, f"samples.png is {published.shape}, not {drawn.shape}")
+    difference = np.abs(drawn - published).max()
+    found = f"drawn again, pixels differ by {difference} of 255 at most"
+    return Check("samples", bool(difference <= GREY_LEVELS), found)
+
+
+def _record(folder, metadata):
+    try:
+        measurement.check(folder, metadata)
+    except ValueError as error:
+        return Check("record", False, str(error))
+    count = len(metadata.get("metrics", ()))
+    return Check("record", True, f"{count} stated numbers are those of {measurement.RECORD}")
+
+
+def compare(row, result):
+    """Compares a stated number with one measured again.
+
+    Args:
+        row: of `measurement.summary`.
+        result: of `zoo.evaluate`, with the first of the row's seeds.
+
+    Returns:
+        A `Check`, which holds where both agree to 3 standard errors, and where extractor and
+        reference are the same.
+    """
+    stated, found = row["values"][0], result["metrics"][row["name"]]["value"]
+    tolerance = max(STANDARD_ERRORS * row["standard_error"], ROUNDING * abs(stated))
+    for key in ("extractor", "extractor_digest", "samples", "reference", "split"):
+        if row[key] != result[key]:
+            text = f"measured with {key} {result[key]}, stated with {row[key]}"
+            return Check(row["name"], False, text)
+    text = f"{found:.5g} measured, {stated:.5g} stated for seed {result['seed']}"
+    mean = evaluation.format_value(row["value"], row["standard_error"])
+    text += f" (all seeds {mean}), tolerance {tolerance:.2g}"
+    return Check(row["name"], bool(abs(found - stated) <= tolerance), text)
