@@ -136,7 +136,7 @@ class Classifier(RecipeModel):
 
 
 def check_images(images, shape):
-    """Returns `images` as an array, or a `ValueError` says how they differ from uint8 (N, *shape)."""
+    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape)."""
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != tuple(shape):
         height, width, channels = shape

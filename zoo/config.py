@@ -153,7 +153,7 @@ class ClassifierConfig(ModelConfig):
     kind = "Classifier"
 
     num_classes: int = hyperparameter(10, "Classes of the images.", minimum=2)
-    learning_rate: float = hyperparameter(1e-3, "Of AdamW.", minimum=0)
+    learning_rate: float = hyperparameter(1e-3, "Of AdamW, at the start.", minimum=0)
     weight_decay: float = hyperparameter(
         0.0, "AdamW's, times the learning rate; of kernels only.", minimum=0
     )

@@ -258,7 +258,7 @@ def _permutation(length, seed, number):
 def check_labelled(images, classes):
     """Raises a `ValueError` unless every image has a label in [0, classes)."""
     if images.labels is None:
-        raise ValueError("This model needs labels (class subfolders, or `y`).")
+        raise ValueError("This model learns classes: it needs labels (class subfolders, or `y`).")
     for label in (images.labels.min(), images.labels.max()):
         if not 0 <= label < classes:
             raise ValueError(f"This model has {classes} classes, but a label is {label}.")
