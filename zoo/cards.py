@@ -3,27 +3,17 @@
 import os
 import pathlib
 import platform
+import re
 import shlex
+import shutil
 
-from zoo import __version__, files, hub, registry
+from zoo import __version__, card_text, files, hub, registry
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
 SAMPLE_SEED = 0
-
-DATASETS = {
-    "fashion_mnist": {
-        "title": "Fashion-MNIST",
-        "licence": "MIT",
-        "classes": "T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, "
-        "ankle boot",
-    },
-    "cifar10": {
-        "title": "CIFAR-10",
-        "licence": "none stated by its authors; research use with citation",
-        "classes": "airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck",
-    },
-}
+NEIGHBOURS = "neighbours.png"
+UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
 
 
 def run_facts(recipe, config):
@@ -70,13 +60,16 @@ def hardware():
     return f"{os.cpu_count()} CPU cores ({model})"
 
 
-def publish(name, workdir, checkpoints=None):
-    """Turns a run's newest state into a published model's folder.
+def publish(name, workdir, checkpoints=None, best=False):
+    """Turns a run into a published model's folder.
+
+    What was measured on the very same weights before is kept.
 
     Args:
         name: The model's name, `<recipe>_<dataset>` by habit.
         workdir: Folder of a run of `zoo.training`.
         checkpoints: Folder of the published models; the project's own by default.
+        best: Whether to publish the weights that `PeriodicFID` kept and not the newest state.
 
     Returns:
         The model's folder. `write_cards` makes the cards and the index of all folders.
@@ -85,9 +78,41 @@ def publish(name, workdir, checkpoints=None):
         FileNotFoundError: If `workdir` holds no run with a saved state.
         ValueError: If there are no images to test a classifier on.
     """
-    from zoo import callbacks
+    from zoo import callbacks, curves
 
-    workdir = pathlib.Path(workdir)
+    facts, model, history, chosen = _load_run(pathlib.Path(workdir), best)
+    folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
+    with files.atomic_folder(folder) as scratch:
+        model.save(scratch, zipped=False)
+        halve(scratch / hub.WEIGHTS)
+        published = hub.load_folder(scratch)
+        callbacks.write_csv(scratch / "history.csv", history)
+        curves.save_curves(scratch / "curves.png", history)
+        metadata = files.read_json(scratch / "metadata.json") | facts | chosen
+        metadata |= {
+            "name": name,
+            "dataset": facts["config"]["dataset"],
+            "licence": LICENCE,
+            "steps": chosen["chosen"]["step"] if chosen else history[-1]["step"],
+            "minutes": round(history[-1]["minutes"]),
+            "parameters": {
+                network: getattr(published, network).count_params()
+                for network in published.networks
+            },
+        }
+        metadata |= FACTS[published.kind](published, scratch) | _keep_measured(folder, scratch)
+        _write_metadata(scratch, metadata)
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in (*metadata["files"], *UNPINNED):
+            path.unlink()  # of a model published under this name before
+    return folder
+
+
+def _load_run(workdir, best):
+    """Returns (facts, model, history, {"chosen": how the best weights were found} or {})."""
+    from zoo import callbacks
+    from zoo.metrics import periodic
+
     if not (workdir / "run.json").is_file() or not (workdir / "state" / "state.json").is_file():
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     facts = files.read_json(workdir / "run.json")
@@ -95,31 +120,61 @@ def publish(name, workdir, checkpoints=None):
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()
     state.restore(model)
+    if not best:
+        return facts, model, state.history, {}
+    if not (workdir / "best" / periodic.RECORD).is_file():
+        raise FileNotFoundError(f"{str(workdir)!r} holds no best weights: it ran without an FID.")
+    chosen = files.read_json(workdir / "best" / periodic.RECORD)
+    return facts, hub.load_folder(workdir / "best"), state.history, {"chosen": chosen}
+
+
+def _keep_measured(folder, scratch):
+    """Copies what was measured on the weights in `scratch` there; returns its facts."""
+    from zoo import measurement
+
+    record = measurement.read(folder)
+    if record.get("weights") != hub.sha256(scratch / hub.WEIGHTS):
+        return {}
+    kept = {"metrics": measurement.summary(record)}
+    shutil.copy(folder / measurement.RECORD, scratch)
+    if (folder / NEIGHBOURS).is_file():
+        shutil.copy(folder / NEIGHBOURS, scratch)
+        kept["neighbours"] = files.read_json(folder / "metadata.json")["neighbours"]
+    return kept
+
+
+def _write_metadata(folder, metadata):
+    """Writes `metadata.json` with the sha256 of all other files of the folder."""
+    parts = sorted({path.name for path in folder.iterdir() if path.is_file()} - {*UNPINNED})
+    metadata["files"] = {part: hub.sha256(folder / part) for part in parts}
+    files.write_json(folder / "metadata.json", metadata)
+
+
+def measure(name, part, checkpoints=None, **options):
+    """Measures a published GAN for its card, and writes card and index again.
+
+    Args:
+        name: The model's name.
+        part: "neighbours", or a name of `zoo.measurement.PROTOCOLS`.
+        checkpoints: Folder of the published models; the project's own by default.
+        **options: `dtype`, `inception` and `progress`, as in `zoo.compare`.
+
+    Raises:
+        ValueError, FileNotFoundError: If there is no such model or it cannot be measured so.
+    """
+    from zoo import measurement, neighbours
 
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
-    folder = checkpoints / name
-    with files.atomic_folder(folder) as scratch:
-        model.save(scratch, zipped=False)
-        halve(scratch / hub.WEIGHTS)
-        published = hub.load_folder(scratch)
-        callbacks.write_csv(scratch / "history.csv", state.history)
-        metadata = files.read_json(scratch / "metadata.json") | facts
-        metadata |= {
-            "name": name,
-            "dataset": facts["config"]["dataset"],
-            "licence": LICENCE,
-            "steps": state.history[-1]["step"],
-            "minutes": round(state.history[-1]["minutes"]),
-            "parameters": {
-                network: getattr(published, network).count_params()
-                for network in published.networks
-            },
-        }
-        metadata |= KINDS[published.kind].measure(published, scratch)
-        parts = sorted({path.name for path in scratch.iterdir()} - {"metadata.json"})
-        metadata["files"] = {part: hub.sha256(scratch / part) for part in parts}
-        files.write_json(scratch / "metadata.json", metadata)
-    return folder
+    names = [path.parent.name for path in _metadata(checkpoints)]
+    folder = checkpoints / registry.known(name, names, "model")
+    metadata = files.read_json(folder / "metadata.json")
+    if part == "neighbours":
+        model, progress = hub.load_folder(folder), options.get("progress", True)
+        metadata["neighbours"] = neighbours.check(model, folder / NEIGHBOURS, progress=progress)
+    else:
+        metadata["metrics"] = measurement.summary(measurement.measure(folder, part, **options))
+    _write_metadata(folder, metadata)
+    write_cards(checkpoints)
 
 
 def halve(path):
@@ -155,12 +210,11 @@ def write_cards(checkpoints=None):
 
 def generated(checkpoints):
     """Returns {path: text} of all cards in `checkpoints` and of MODEL_CARDS.md beside it."""
-    cards = {
-        path.parent / "README.md": card(files.read_json(path)) for path in _metadata(checkpoints)
-    }
+    facts = {path.parent: files.read_json(path) for path in _metadata(checkpoints)}
+    cards = {folder / "README.md": card_text.card(of) for folder, of in facts.items()}
     sections = [
-        text.replace("(samples.png)", f"(checkpoints/{path.parent.name}/samples.png)")
-        for path, text in cards.items()
+        re.sub(r"\((\w+\.png)\)", rf"(checkpoints/{folder.name}/\1)", card_text.body(of))
+        for folder, of in facts.items()
     ]
     note = "<!-- Generated from checkpoints/*/metadata.json by `zoo cards`; do not edit. -->"
     return cards | {checkpoints.parent / "MODEL_CARDS.md": "\n".join([note, *sections])}
@@ -182,105 +236,32 @@ def index_entry(folder):
     }
 
 
-def card(metadata):
-    """Returns the card of one model, as Markdown."""
-    dataset = DATASETS[metadata["dataset"]]
-    kind = KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
-    versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
-    sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
-    return f"""# {metadata["name"]}
+def _gan_facts(model, folder):
+    """Writes the 64 images of the card."""
+    from zoo import images
 
-{kind.introduction(metadata)}
-
-| | |
-|---|---|
-| Recipe | `recipes/{metadata["recipe"]}` |
-| Trained on | {dataset["title"]}, training split ({dataset["classes"]}) |
-| Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
-| Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} {kind.steps}, {metadata["minutes"]} minutes |
-| Hardware | {metadata["hardware"]} |
-| Versions | {versions} |
-{kind.row(metadata)}
-
-Trained with
-
-```
-{metadata["command"]}
-```
-"""
+    images.save_grid(folder / "samples.png", showcase(model))
+    return {"sample_seed": SAMPLE_SEED}
 
 
-class _GANCard:
-    """What is a GAN's own on its card."""
-
-    steps = "generator steps"
-
-    @staticmethod
-    def measure(model, folder):
-        """Writes the 64 images of the card; a conditional model shows its classes in turn."""
-        from zoo import images
-
-        classes = model.config.num_classes
-        labels = [i % classes for i in range(64)] if classes else None
-        samples = model.sample(64, seed=SAMPLE_SEED, labels=labels)
-        images.save_grid(folder / "samples.png", samples)
-        return {"sample_seed": SAMPLE_SEED}
-
-    @staticmethod
-    def introduction(metadata):
-        name = metadata["name"]
-        return f"""![64 samples of {name}](samples.png)
-
-```python
-import zoo
-
-images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
-```"""
-
-    @staticmethod
-    def row(metadata):
-        return f"| Picture | samples of seed {metadata['sample_seed']}, not selected |"
+def showcase(model):
+    """Returns the 64 images of a GAN's card; a conditional model shows its classes in turn."""
+    classes = model.config.num_classes
+    labels = [i % classes for i in range(64)] if classes else None
+    return model.sample(64, seed=SAMPLE_SEED, labels=labels)
 
 
-class _ClassifierCard:
-    """What is a classifier's own on its card."""
+def _classifier_facts(model, folder):
+    """Measures the accuracy of the published weights on the test images."""
+    from zoo import labelled
 
-    steps = "steps"
-
-    @staticmethod
-    def measure(model, folder):
-        """Measures the accuracy of the published weights on the test images."""
-        from zoo import labelled
-
-        images = labelled.test_images(model.config)
-        accuracy = model.evaluate(images)["accuracy"]
-        return {
-            "metrics": {"test_accuracy": round(accuracy, 4)},
-            "test_images": len(images),
-            "features": model.feature_size,
-        }
-
-    @staticmethod
-    def introduction(metadata):
-        config = metadata["config"]
-        image = ", ".join(str(config[key]) for key in ("image_size", "image_size", "channels"))
-        return f"""A classifier of images; its features also serve the zoo's metrics.
-
-```python
-import zoo
-
-classifier = zoo.load("{metadata["name"]}")  # takes uint8 images, (N, {image})
-probabilities = classifier.predict(images)  # float32, (N, {config["num_classes"]})
-features = classifier.features(images)  # float32, (N, {metadata["features"]})
-```"""
-
-    @staticmethod
-    def row(metadata):
-        held_out = metadata["config"]["holdout"]
-        return f"""| Held out | {held_out:.0%} of the training split, to choose settings by |
-| Test accuracy | {metadata["metrics"]["test_accuracy"]:.2%} of {metadata["test_images"]:,} \
-test images, which chose nothing |"""
+    images = labelled.test_images(model.config)
+    accuracy = model.evaluate(images)["accuracy"]
+    return {
+        "metrics": {"test_accuracy": round(accuracy, 4)},
+        "test_images": len(images),
+        "features": model.feature_size,
+    }
 
 
-KINDS = {"GAN": _GANCard, "Classifier": _ClassifierCard}
+FACTS = {"GAN": _gan_facts, "Classifier": _classifier_facts}

@@ -151,6 +151,7 @@ def parser():
     sub = command(publish, "turn a run into a published model; --push sends it to the Hub")
     sub.add_argument("name", help="the model's name")
     sub.add_argument("--workdir", help="folder of the run")
+    sub.add_argument("--best", action="store_true", help="the weights that PeriodicFID kept")
     sub.add_argument("--push", action="store_true", help="upload the folder to the Hub")
 
     command(cards, "write cards and index again, from metadata.json")
@@ -248,7 +249,7 @@ def publish(arguments):
     from zoo import cards, hub
 
     if arguments.workdir:
-        print(cards.publish(arguments.name, arguments.workdir))
+        print(cards.publish(arguments.name, arguments.workdir, best=arguments.best))
         cards.write_cards()
     if arguments.push:
         print(hub.push(arguments.name))

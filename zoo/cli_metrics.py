@@ -1,6 +1,7 @@
 """The commands of `zoo` that measure."""
 
 SUBJECT = "published name, ./model, hf://user/repository, pictures/, folder:DIR or images.npz"
+INCEPTION = "weights (default: $ZOO_INCEPTION, or in the cache)"
 
 
 def add_commands(command):
@@ -22,12 +23,14 @@ def add_commands(command):
     sub.add_argument(
         "--quick", action="store_true", help="2,000 samples and the classifier: within a minute"
     )
-    _inception_arguments(sub)
+    sub.add_argument("--inception", metavar="PATH", help=INCEPTION)
 
     sub = command(measure, "measure a published model for its card")
     sub.add_argument("name", help="published name")
     sub.add_argument(
-        "--protocols", default="quick,test,train", help="parts to measure (default: all)"
+        "--parts",
+        default="neighbours,quick,test,train",
+        help="what to measure, of neighbours, quick, test and train (default: all, for hours)",
     )
     _inception_arguments(sub)
 
@@ -56,7 +59,7 @@ def _extractor_arguments(sub):
 
 def _inception_arguments(sub):
     sub.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    sub.add_argument("--inception", metavar="PATH", help="weights (default: in the cache)")
+    sub.add_argument("--inception", metavar="PATH", help=INCEPTION)
 
 
 def fetch_inception(arguments):
@@ -103,8 +106,8 @@ def verify(arguments):
     from zoo import verification
 
     failed = 0
-    options = {"dtype": arguments.dtype, "inception": arguments.inception}
-    for check in verification.verify(arguments.name, arguments.quick, **options):
+    checks = verification.verify(arguments.name, arguments.quick, inception=arguments.inception)
+    for check in checks:
         print(f"{'holds' if check.holds else 'FAILS'}  {check.name:10}  {check.found}", flush=True)
         failed += not check.holds
     if failed:
@@ -118,6 +121,6 @@ def measure(arguments):
     from zoo import cards
 
     options = {"dtype": arguments.dtype, "inception": arguments.inception}
-    for protocol in arguments.protocols.split(","):
-        cards.measure(arguments.name, protocol, **options)
-        print(f"{arguments.name}: {protocol} measured", flush=True)
+    for part in arguments.parts.split(","):
+        cards.measure(arguments.name, part, **options)
+        print(f"{arguments.name}: {part} measured", flush=True)

@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from zoo import subjects as measurable
+from zoo.card_numbers import format_value
 from zoo.metrics import collect, extractors, frechet
 from zoo.metrics.extrapolation import fid_infinity
 from zoo.metrics.inception_score import inception_score
@@ -174,12 +175,6 @@ def protocol(result):
         return line
     split = f" {result['split']}" if result["split"] else ""
     return f"{line}; reference {result['reference']}{split}, {result['reference_samples']:,} images"
-
-
-def format_value(value, standard_error=None):
-    """Returns a number for people: four significant digits, and its error where there is one."""
-    text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-    return text if standard_error is None else f"{text} ± {standard_error:.2g}"
 
 
 def _short(name):

@@ -4,7 +4,8 @@ import typing
 
 import numpy as np
 
-from zoo import cards, evaluation, files, hub, images, measurement
+from zoo import cards, evaluation, files, hub, images, labelled, measurement
+from zoo.card_numbers import format_value
 
 STANDARD_ERRORS = 3  # by which a number measured again may differ from the stated one
 ROUNDING = 0.005  # and, relative to it, by what other hardware rounds differently
@@ -19,13 +20,13 @@ class Check(typing.NamedTuple):
     found: str
 
 
-def verify(name, quick=False, *, dtype="float32", inception=None, progress=True):
+def verify(name, quick=False, *, inception=None, progress=True):
     """Checks a model's card, claim by claim.
 
     Args:
         name: as for `zoo.load`.
         quick: whether to measure 2,000 samples with the classifier, not 10,000 with Inception.
-        dtype, inception, progress: as in `zoo.compare`.
+        inception, progress: as in `zoo.compare`.
 
     Yields:
         A `Check` for each claim. Where a file is not the published one, nothing else is read.
@@ -42,6 +43,9 @@ def verify(name, quick=False, *, dtype="float32", inception=None, progress=True)
     if not check.holds:
         return
     model = hub.load_folder(folder)
+    if model.kind == "Classifier":
+        yield _accuracy(model, metadata)
+        return
     yield _picture(folder, model)
     yield _record(folder, metadata)
     protocol = "quick" if quick else "test"
@@ -57,7 +61,7 @@ def verify(name, quick=False, *, dtype="float32", inception=None, progress=True)
         plan.split,
         extractor=plan.extractor,
         seed=plan.seeds[0],
-        dtype=dtype,
+        dtype=rows[0]["dtype"],
         inception=inception,
         progress=progress,
     )
@@ -71,6 +75,14 @@ def _files(folder, digests):
     except (ValueError, FileNotFoundError) as error:
         return Check("files", False, str(error))
     return Check("files", True, f"{len(digests)} files have the stated sha256")
+
+
+def _accuracy(model, metadata):
+    """The accuracy of a classifier's card, measured again on all test images."""
+    stated = metadata["metrics"]["test_accuracy"]
+    found = model.evaluate(labelled.test_images(model.config))["accuracy"]
+    text = f"{found:.2%} measured, {stated:.2%} stated"
+    return Check("accuracy", bool(abs(found - stated) <= ROUNDING * stated), text)
 
 
 def _picture(folder, model):
@@ -111,6 +123,6 @@ def compare(row, result):
             text = f"measured with {key} {result[key]}, stated with {row[key]}"
             return Check(row["name"], False, text)
     text = f"{found:.5g} measured, {stated:.5g} stated for seed {result['seed']}"
-    mean = evaluation.format_value(row["value"], row["standard_error"])
+    mean = format_value(row["value"], row["standard_error"])
     text += f" (all seeds {mean}), tolerance {tolerance:.2g}"
     return Check(row["name"], bool(abs(found - stated) <= tolerance), text)

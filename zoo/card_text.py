@@ -1,0 +1,247 @@
+"""The text of a card, made from `metadata.json` alone: the same facts give the same card."""
+
+from zoo import card_numbers, registry
+
+DATASETS = {
+    "fashion_mnist": {
+        "title": "Fashion-MNIST",
+        "hub": "zalando-datasets/fashion_mnist",
+        "licence": "MIT",
+        "size": "60,000 grey images of 28x28 pixels",
+        "source": "Xiao et al. 2017, https://github.com/zalandoresearch/fashion-mnist",
+        "classes": "T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, "
+        "ankle boot",
+    },
+    "cifar10": {
+        "title": "CIFAR-10",
+        "hub": "uoft-cs/cifar10",
+        "licence": "none stated by its authors; research use with citation",
+        "size": "50,000 RGB images of 32x32 pixels",
+        "source": "Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+        "classes": "airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck",
+    },
+}
+REQUIRED = (
+    *("name", "recipe", "dataset", "licence", "command", "config", "steps", "minutes"),
+    *("hardware", "versions", "parameters", "files", "metrics"),
+)
+
+
+def card(metadata):
+    """Returns the card of one model as Markdown, with front matter for the Hugging Face Hub."""
+    return f"---\n{front_matter(metadata)}\n---\n\n{body(metadata)}"
+
+
+def missing(metadata):
+    """Returns the names of the facts that a complete card needs and `metadata` lacks, sorted."""
+    kind = _kind(metadata)
+    lacking = {key for key in (*REQUIRED, *kind.required) if metadata.get(key) in (None, "", [])}
+    lacking |= {file for file in kind.files if file not in metadata.get("files", {})}
+    return sorted(lacking | set(kind.missing_numbers(metadata)))
+
+
+def front_matter(metadata):
+    """Returns the YAML that the Hub reads: licence, library, data, metrics."""
+    from huggingface_hub import ModelCardData
+
+    kind = _kind(metadata)
+    results = kind.results(metadata)
+    dataset = _dataset(metadata)
+    facts = ModelCardData(
+        license=metadata["licence"].lower(),
+        library_name="keras",
+        pipeline_tag=kind.task,
+        tags=["keras-gan-zoo", *kind.tags, metadata["recipe"].replace("_", "-")],
+        datasets=[dataset["hub"]] if "hub" in dataset else None,
+        metrics=sorted({result.metric_type for result in results}) or None,
+        model_name=metadata["name"] if results else None,
+        eval_results=results or None,
+    )
+    return facts.to_yaml().strip()
+
+
+def body(metadata):
+    """Returns the card without its front matter."""
+    kind, dataset, name = _kind(metadata), _dataset(metadata), metadata["name"]
+    versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
+    sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
+    height = metadata["config"]["image_size"]
+    curves = f"\n![Training of {name}](curves.png)\n" if "curves.png" in metadata["files"] else ""
+    return f"""# {name}
+
+{kind.introduction(metadata)}
+
+## Intended use
+
+{kind.use}
+
+## Limits
+
+{kind.limits.format(size=f"{height}x{height}")}
+
+## Training data
+
+{dataset["title"]}, training split: {dataset["size"]} ({dataset["classes"]}).
+Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
+
+## Training
+
+| | |
+|---|---|
+| Recipe | `recipes/{metadata["recipe"]}` |
+| Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
+| Parameters | {", ".join(sizes)} |
+| Training | {metadata["steps"]:,} {kind.steps}, {metadata["minutes"]:,} minutes |
+| Seed | {metadata["config"]["seed"]} |
+| Hardware | {metadata["hardware"]} |
+| Versions | {versions} |
+{kind.row(metadata)}
+
+```
+{metadata["command"]}
+```
+{curves}{kind.numbers(metadata)}"""
+
+
+def _kind(metadata):
+    return KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
+
+
+def _dataset(metadata):
+    """Facts of the training data; of a person's own images only their source is known."""
+    source = metadata["dataset"]
+    unknown = dict.fromkeys(("licence", "size", "source", "classes"), "not stated")
+    return DATASETS.get(source, {"title": source, **unknown})
+
+
+class GANText:
+    """What is a GAN's own on its card."""
+
+    steps = "generator steps"
+    task = "unconditional-image-generation"
+    tags = ("gan", "image-generation")
+    required = ("sample_seed", "neighbours")
+    files = (
+        *("config.json", "model.weights.h5", "history.csv", "measurements.json"),
+        *("samples.png", "curves.png", "neighbours.png"),
+    )
+    use = """\
+Teaching, experiments with generative adversarial networks, a baseline to compare with, and a start
+for fine-tuning on other small pictures. Say of its images that they were generated."""
+    limits = """\
+It draws {size} images of the kinds in its training data and nothing else. Some samples are
+malformed, and what is rare in the data is rarer in the samples (recall and coverage below, where
+measured). It keeps the bias of its data. Its images are no evidence of anything real and no
+substitute for measured data."""
+
+    @staticmethod
+    def introduction(metadata):
+        name = metadata["name"]
+        return f"""![64 samples of {name}](samples.png)
+
+```python
+import zoo
+
+images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
+```"""
+
+    @staticmethod
+    def row(metadata):
+        row = f"| Picture | samples of seed {metadata['sample_seed']}, not selected |"
+        if chosen := metadata.get("chosen"):
+            row += (
+                f"\n| Weights | of the lowest FID over {chosen['extractor']} features of the run, "
+                f"against the {chosen['split']} split |"
+            )
+        return row
+
+    @staticmethod
+    def missing_numbers(metadata):
+        """The protocols of which a complete card has numbers."""
+        stated = {row["protocol"] for row in metadata.get("metrics") or ()}
+        return [f"metrics: {name}" for name in ("test", "train", "quick") if name not in stated]
+
+    @staticmethod
+    def results(metadata):
+        from huggingface_hub import EvalResult
+
+        return [
+            EvalResult(
+                task_type=GANText.task,
+                dataset_type=_dataset(metadata).get("hub", row["reference"]),
+                dataset_name=_dataset(metadata)["title"],
+                dataset_split=row["split"],
+                metric_type=row["name"],
+                metric_value=round(row["value"], 4),
+                metric_name=card_numbers.title(row),
+            )
+            for row in metadata.get("metrics") or ()
+        ]
+
+    @staticmethod
+    def numbers(metadata):
+        return card_numbers.metrics(metadata) + card_numbers.neighbours(metadata)
+
+
+class ClassifierText:
+    """What is a classifier's own on its card."""
+
+    steps = "steps"
+    task = "image-classification"
+    tags = ("image-classification",)
+    required = ("test_images", "features")
+    files = ("config.json", "model.weights.h5", "history.csv", "curves.png")
+    use = """\
+The zoo's second feature extractor, for metrics during training and in tests, and the comparison of
+normalisations in `recipes/classifier`."""
+    limits = """\
+It knows {size} images of the classes in its training data and gives every other image one of these
+classes, too. Distances between its features rank models otherwise than those between Inception's:
+compare models by Inception."""
+
+    @staticmethod
+    def introduction(metadata):
+        config = metadata["config"]
+        image = ", ".join(str(config[key]) for key in ("image_size", "image_size", "channels"))
+        return f"""A classifier of images; its features also serve the zoo's metrics.
+
+```python
+import zoo
+
+classifier = zoo.load("{metadata["name"]}")  # takes uint8 images, (N, {image})
+probabilities = classifier.predict(images)  # float32, (N, {config["num_classes"]})
+features = classifier.features(images)  # float32, (N, {metadata["features"]})
+```"""
+
+    @staticmethod
+    def row(metadata):
+        held_out = metadata["config"]["holdout"]
+        return f"""| Held out | {held_out:.0%} of the training split, to choose settings by |
+| Test accuracy | {metadata["metrics"]["test_accuracy"]:.2%} of {metadata["test_images"]:,} \
+test images, which chose nothing |"""
+
+    @staticmethod
+    def missing_numbers(metadata):
+        return [] if "test_accuracy" in (metadata.get("metrics") or {}) else ["test_accuracy"]
+
+    @staticmethod
+    def results(metadata):
+        from huggingface_hub import EvalResult
+
+        return [
+            EvalResult(
+                task_type=ClassifierText.task,
+                dataset_type=_dataset(metadata).get("hub", metadata["dataset"]),
+                dataset_name=_dataset(metadata)["title"],
+                dataset_split="test",
+                metric_type="accuracy",
+                metric_value=metadata["metrics"]["test_accuracy"],
+            )
+        ]
+
+    @staticmethod
+    def numbers(metadata):
+        return ""
+
+
+KINDS = {"GAN": GANText, "Classifier": ClassifierText}
