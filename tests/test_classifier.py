@@ -8,14 +8,14 @@ import pytest
 from oracles import to_numpy
 
 import zoo
-from zoo import callbacks, data, labelled, registry, training
+from zoo import callbacks, cli, data, labelled, registry, training
 from zoo.metrics.classifier_features import classifier_extractor
 from zoo.metrics.features import Extractor
 
 RECIPES = [
     name for name in registry.list_recipes() if registry.import_recipe(name).Config.kind != "GAN"
 ]
-SMALL = {"width": 8, "image_size": 8, "batch_size": 16, "num_classes": 4}
+SMALL = {"width": 8, "image_size": 8, "batch_size": 16, "num_classes": 4, "flip": False, "shift": 0}
 
 
 @pytest.fixture(params=RECIPES)
@@ -105,19 +105,6 @@ def test_wrong_labels_are_one_sentence(model, labels, message):
             method(np.zeros((3, 8, 8, 1), np.uint8), labels)
 
 
-def test_training_is_deterministic_in_the_seed(recipe):
-    def weights(seed):
-        keras.utils.set_random_seed(0)
-        model = zoo.Classifier(recipe, SMALL | {"seed": seed, "flip": True, "shift": 1})
-        model.fit(*quadrants(40), steps_per_epoch=2, verbose=0)
-        return model.get_weights()
-
-    first, second, other = weights(1), weights(1), weights(2)
-    for a, b in zip(first, second):
-        np.testing.assert_array_equal(a, b)
-    assert any(np.any(a != c) for a, c in zip(first, other))
-
-
 def test_saving_keeps_the_model_and_leaves_training_behind(model, tmp_path):
     images, labels = quadrants(32)
     model.fit(images, labels, verbose=0)
@@ -128,6 +115,28 @@ def test_saving_keeps_the_model_and_leaves_training_behind(model, tmp_path):
         assert (loaded.config, loaded.step) == (model.config, 0)
         np.testing.assert_array_equal(loaded.predict(images), expected)
         assert loaded.evaluate(images, labels) == model.evaluate(images, labels)
+
+
+def test_weights_that_do_not_fit_are_refused(model, tmp_path):
+    model.save(tmp_path / "mine", zipped=False)
+    path = tmp_path / "mine" / "config.json"
+    path.write_text(path.read_text().replace('"width": 8', '"width": 4'))
+    with pytest.raises(ValueError, match=r"does not fit its config\.json"):
+        zoo.load(tmp_path / "mine")
+    (tmp_path / "mine" / "metadata.json").write_text('{"files": {"config.json": "0"}}')
+    with pytest.raises(ValueError, match=r"config\.json' is not the published file"):
+        zoo.load(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("command", ["sample", "interpolate"])
+def test_a_classifier_generates_no_images(model, command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model.save("mine", zipped=False)
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, "./mine"])
+    assert end.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("'./mine' is a Classifier: it generates no images.")
 
 
 def test_a_model_is_of_its_recipes_class(recipe):
@@ -220,6 +229,8 @@ def test_batches_depend_on_seed_and_step_alone(recipe):
     later = [next(batches) for _ in range(4)][3]
     for a, b in zip(later, next(labelled.training_batches(images, config, first_step=3))):
         np.testing.assert_array_equal(a, b)
+    other = dataclasses.replace(config, seed=config.seed + 1)
+    assert np.any(later[0] != next(labelled.training_batches(images, other, first_step=3))[0])
 
 
 def test_split_keeps_every_image_once(pictures):

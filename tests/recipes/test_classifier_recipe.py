@@ -10,6 +10,7 @@ from PIL import Image
 
 import zoo
 from recipes.classifier import NORMS, Config, compare
+from recipes.classifier.train import train
 from zoo import cards, files, hub
 
 SMALL = {"width": 8, "image_size": 8, "batch_size": 8, "num_classes": 3}
@@ -22,11 +23,12 @@ def norms(model):
 @pytest.mark.parametrize(
     ("norm", "kind", "groups"),
     [
-        ("batch", keras.layers.BatchNormalization, None),
-        ("group", keras.layers.GroupNormalization, 4),
-        ("instance", keras.layers.GroupNormalization, -1),
-        ("layer", keras.layers.GroupNormalization, 1),
+        ("batch", keras.layers.BatchNormalization, lambda channels: None),
+        ("group", keras.layers.GroupNormalization, lambda channels: 4),
+        ("instance", keras.layers.GroupNormalization, lambda channels: channels),
+        ("layer", keras.layers.GroupNormalization, lambda channels: 1),
     ],
+    ids=["batch", "group", "instance", "layer"],
 )
 def test_every_convolution_is_normalised(norm, kind, groups):
     model = zoo.Classifier("classifier", SMALL | {"norm": norm, "groups": 4})
@@ -34,7 +36,8 @@ def test_every_convolution_is_normalised(norm, kind, groups):
     assert len(norms(model)) == len(convolutions) == 9
     for layer in norms(model):
         assert type(layer) is kind
-        assert getattr(layer, "groups", None) == groups
+        assert getattr(layer, "groups", None) == groups(layer.output.shape[-1])
+        assert layer.gamma.shape == layer.output.shape[-1:], "one gamma per channel"
     assert not any(convolution.use_bias for convolution in convolutions)
 
 
@@ -70,9 +73,10 @@ def test_blocks_deepen_and_the_stem_halves():
     # A block more per stage of c channels: two 3x3 kernels, gamma, beta and moving statistics.
     more = sum(2 * (2 * 9 * c * c + 2 * 4 * c) for c in (8, 16, 32))
     assert three.count_params() - one.count_params() == more
-    halved = zoo.Classifier("classifier", SMALL | {"stem_strides": 2})
-    last = [m.classifier.get_layer("features").input.shape for m in (one, halved)]
-    assert last == [(None, 2, 2, 32), (None, 1, 1, 32)]
+    for strides, last in ((1, 2), (2, 1)):
+        model = zoo.Classifier("classifier", SMALL | {"stem_strides": strides})
+        shape = model.classifier.get_layer("features").input.shape
+        assert shape == (None, last, last, 32)
 
 
 @pytest.fixture
@@ -89,7 +93,7 @@ def sources(tmp_path):
 
 def test_comparison_is_of_all_norms_and_goes_on(sources, tmp_path, capsys):
     comparison = compare.Comparison.from_dict(
-        SMALL | sources | {"steps": 1, "save_every": 1, "seeds": 1, "groups": 4}
+        SMALL | sources | {"steps": 1, "save_every": 1, "seeds": 1, "groups": 4, "holdout": 0}
     )
     rows = compare.compare(comparison, tmp_path / "runs")
     assert [(row["norm"], row["seed"]) for row in rows] == [(norm, 0) for norm in NORMS]
@@ -131,9 +135,8 @@ def test_summary_is_mean_and_standard_deviation():
 
 def test_publishing_measures_the_published_files(sources, tmp_path):
     config = Config.from_dict(SMALL | sources | {"steps": 2, "save_every": 1})
-    from recipes.classifier.train import train
-
     train(config, tmp_path / "run")
+    (tmp_path / "checkpoints").mkdir()
     folder = cards.publish("mine", tmp_path / "run", tmp_path / "checkpoints")
     assert {path.name for path in folder.iterdir()} == {
         *("config.json", "metadata.json", hub.WEIGHTS, "history.csv")
