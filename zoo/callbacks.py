@@ -114,8 +114,10 @@ class TrainState(keras.callbacks.Callback):
             return
         state = files.read_json(path)
         config = model.config.to_dict()
-        differ = [key for key in config if config[key] != state["config"].get(key)]
-        if set(differ) - {"steps"}:
+        # A hyperparameter that is newer than the run had its default's effect.
+        earlier = type(model.config).from_dict(state["config"]).to_dict()
+        differ = [key for key in config if config[key] != earlier[key]]
+        if set(differ) - {"steps", "fid_every"}:
             raise ValueError(
                 f"{str(self.folder.parent)!r} holds a run with another "
                 f"{', '.join(differ)}; choose another --workdir or the same settings."

@@ -130,9 +130,8 @@ Teaching, experiments with generative adversarial networks, a baseline to compar
 for fine-tuning on other small pictures. Say of its images that they were generated."""
     limits = """\
 It draws {size} images of the kinds in its training data and nothing else. Some samples are
-malformed, and what is rare in the data is rarer in the samples (recall and coverage below, where
-measured). It keeps the bias of its data. Its images are no evidence of anything real and no
-substitute for measured data."""
+malformed, and they vary less than the data does: recall and coverage say how much, where they are
+measured below. It keeps the bias of its data. Its images are no evidence of anything real."""
 
     @staticmethod
     def introduction(metadata):

@@ -144,6 +144,12 @@ class GANConfig(ModelConfig):
     ema_decay: float = hyperparameter(
         0.999, "Decay per step of the generator's moving average; 0 turns it off.", minimum=0
     )
+    fid_every: int = hyperparameter(
+        0,
+        "Saves between FIDs over the data set's classifier, against the training images; the best "
+        "weights are kept. 0 turns it off.",
+        minimum=0,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -99,14 +99,14 @@ def compare(
 def _measure(extractor, subject, real, metrics, seed, cache, label):
     """Returns {name: (value, standard error or None)} of one subject."""
     values = {}
-    if "is" in metrics:
-        probabilities = [extractor.predict(images) for images in subject.stream()]
-        values["is"] = inception_score(np.concatenate(probabilities))
     if real is not None:
         keep = bool(_FEATURES & set(metrics))
         options = {"total": subject.count, "progress": label}
         fake = collect.collect(extractor, subject.stream, keep, cache, **options)
         values |= scores(metrics, real, fake, seed)
+    if "is" in metrics:
+        probabilities = [extractor.predict(images) for images in subject.stream()]
+        values["is"] = inception_score(np.concatenate(probabilities))
     return values
 
 

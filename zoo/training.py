@@ -6,13 +6,15 @@ import sys
 import keras
 
 from zoo import callbacks, cards, data, files, registry
+from zoo.metrics.periodic import PeriodicFID
 
 
 def train_gan(recipe, config, workdir):
     """Trains a GAN recipe into a folder and saves the model there; goes on from the folder's state.
 
     Writes `run.json` (facts for the card), `state/` (to resume from), `history.csv`, `samples/`,
-    `tensorboard/` and, at the end, `model/` in the Keras directory format.
+    `tensorboard/` and, at the end, `model/` in the Keras directory format. With `fid_every` there
+    is also `best/`, the model of the lowest FID so far, as `zoo.metrics.periodic` keeps it.
 
     Args:
         recipe: Name of the recipe.
@@ -22,8 +24,10 @@ def train_gan(recipe, config, workdir):
     Returns:
         The trained `zoo.GAN`.
     """
-    samples = callbacks.SampleGrid(pathlib.Path(workdir) / "samples")
-    return _train(recipe, config, workdir, lambda images: {"x": images}, [samples])
+    extra = [callbacks.SampleGrid(pathlib.Path(workdir) / "samples")]
+    if config.fid_every:
+        extra.append(PeriodicFID(pathlib.Path(workdir) / "best", config.fid_every))
+    return _train(recipe, config, workdir, lambda images: {"x": images}, extra)
 
 
 def train_classifier(recipe, config, workdir):
@@ -63,8 +67,8 @@ def _train(recipe, config, workdir, fit_arguments, extra_callbacks=()):
         steps_per_epoch=config.save_every,
         verbose="auto" if sys.stdout.isatty() else 0,
         callbacks=[
+            *extra_callbacks,  # first, for what they add to the logs
             callbacks.Progress(config.steps),
-            *extra_callbacks,
             callbacks.TensorBoard(workdir / "tensorboard", workdir / "samples"),
             state,
         ],

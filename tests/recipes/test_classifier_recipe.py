@@ -11,7 +11,7 @@ from PIL import Image
 import zoo
 from recipes.classifier import NORMS, Config, compare
 from recipes.classifier.train import train
-from zoo import cards, files, hub
+from zoo import card_text, cards, files, hub, verification
 
 SMALL = {"width": 8, "image_size": 8, "batch_size": 8, "num_classes": 3}
 
@@ -139,7 +139,7 @@ def test_publishing_measures_the_published_files(sources, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     folder = cards.publish("mine", tmp_path / "run", tmp_path / "checkpoints")
     assert {path.name for path in folder.iterdir()} == {
-        *("config.json", "metadata.json", hub.WEIGHTS, "history.csv")
+        *("config.json", "metadata.json", hub.WEIGHTS, "history.csv", "curves.png")
     }
     metadata = files.read_json(folder / "metadata.json")
     model = zoo.load(folder)
@@ -147,10 +147,17 @@ def test_publishing_measures_the_published_files(sources, tmp_path):
         accuracy = np.mean(model.predict(test["images"]).argmax(1) == test["labels"])
     assert metadata["metrics"] == {"test_accuracy": round(accuracy, 4)}
     assert metadata["parameters"] == {"classifier": model.count_params()}
-    assert set(metadata["files"]) == {"config.json", hub.WEIGHTS, "history.csv"}
+    assert set(metadata["files"]) == {"config.json", hub.WEIGHTS, "history.csv", "curves.png"}
 
-    text = cards.card(metadata | {"dataset": "fashion_mnist"})
+    text = card_text.card(metadata | {"dataset": "fashion_mnist"})
     assert f"| Test accuracy | {accuracy:.2%} of 12 test images, which chose nothing |" in text
     assert "| Training | 2 steps, 0 minutes |" in text
     assert "takes uint8 images, (N, 8, 8, 1)" in text
     assert "samples.png" not in text
+
+    assert [(c.name, c.holds) for c in verification.verify(folder)] == [
+        *(("files", True), ("accuracy", True))
+    ]
+    metadata["metrics"]["test_accuracy"] = 1 - accuracy
+    files.write_json(folder / "metadata.json", metadata)
+    assert [c.holds for c in verification.verify(folder)] == [True, False]

@@ -36,6 +36,10 @@ class ClassifierExtractor:
         """
         return self.model.features(images, batch_size=len(images))
 
+    def predict(self, images):
+        """Returns float32 class probabilities (N, classes), for the Inception Score."""
+        return self.model.predict(images)
+
 
 def classifier_extractor(name_or_model):
     """Returns the feature extractor of a classifier.

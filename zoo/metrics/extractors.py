@@ -1,5 +1,7 @@
 """Feature extractors by name."""
 
+import contextlib
+
 from zoo import registry
 from zoo.metrics import features
 
@@ -28,7 +30,8 @@ def get(name, dataset=None, dtype="float32", weights=None):
 
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
-        return inception.Inception(weights, DTYPES[dtype])
+        with _full_precision():
+            return inception.Inception(weights, DTYPES[dtype])
     if dtype != "float32":
         raise ValueError("Only the inception extractor has another dtype than float32.")
     published = classifiers()
@@ -45,7 +48,21 @@ def get(name, dataset=None, dtype="float32", weights=None):
         raise ValueError(f"There is no extractor {name!r}; accepted are {accepted}.")
     from zoo.metrics import classifier_features
 
-    return classifier_features.classifier_extractor(name)
+    with _full_precision():
+        return classifier_features.classifier_extractor(name)
+
+
+@contextlib.contextmanager
+def _full_precision():
+    """Builds networks in float32: the policy of a training run must not change what is measured."""
+    import keras
+
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def classifiers():
