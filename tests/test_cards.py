@@ -19,6 +19,7 @@ from zoo import (
     cards,
     cli,
     curves,
+    data,
     files,
     hub,
     measurement,

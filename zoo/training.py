@@ -6,6 +6,7 @@ import sys
 import keras
 
 from zoo import callbacks, cards, data, files, registry
+from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
 
 
@@ -26,7 +27,9 @@ def train_gan(recipe, config, workdir):
     """
     extra = [callbacks.SampleGrid(pathlib.Path(workdir) / "samples")]
     if config.fid_every:
-        extra.append(PeriodicFID(pathlib.Path(workdir) / "best", config.fid_every))
+        classifier = extractors.get("classifier", config.dataset)
+        folder = pathlib.Path(workdir) / "best"
+        extra.append(PeriodicFID(folder, config.fid_every, extractor=classifier))
     return _train(recipe, config, workdir, lambda images: {"x": images}, extra)
 
 

@@ -1,10 +1,12 @@
 """Extractors by name, and what is said where there is none."""
 
+import keras
 import numpy as np
 import pytest
 
+import zoo
 from zoo import registry
-from zoo.metrics import extractors
+from zoo.metrics import extractors, features
 
 
 class Tiny:
@@ -46,3 +48,43 @@ def test_what_does_not_exist_is_said(no_classifiers):
     no_classifiers["classifier_fmnist"] = {"recipe": "classifier", "dataset": "fashion_mnist"}
     with pytest.raises(ValueError, match="of 'cifar10', only of fashion_mnist: use --extractor"):
         extractors.get("classifier", "cifar10")
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A published classifier of Fashion-MNIST."""
+    keras.utils.set_random_seed(0)
+    small = {"width": 8, "image_size": 8}
+    zoo.Classifier("classifier", small).save(tmp_path / "classifier_tiny", zipped=False)
+    entry = {"recipe": "classifier", "dataset": "fashion_mnist", "files": {}}
+    monkeypatch.setattr(registry, "index", lambda: {"classifier_tiny": entry})
+    monkeypatch.setattr(registry, "bundled_checkpoints", lambda: tmp_path)
+    return zoo.load("classifier_tiny")
+
+
+def test_the_classifier_of_a_data_set(published):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+    for extractor in (
+        extractors.get("classifier", "fashion_mnist"),
+        extractors.get("classifier_tiny", "cifar10"),
+    ):
+        assert isinstance(extractor, features.Extractor)
+        assert extractor.name == "classifier_tiny"
+        np.testing.assert_allclose(extractor(images), published.features(images), rtol=1e-5)
+        assert extractor(images).shape == (5, extractor.size)
+        np.testing.assert_allclose(extractor.predict(images), published.predict(images), rtol=1e-5)
+
+
+def test_a_run_in_half_precision_measures_in_full(published):
+    """The cache knows extractors by their weights: the numbers must not depend on the policy."""
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
+    expected = published.features(images)
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        found = extractors.get("classifier_tiny")(images)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        rough = zoo.load("classifier_tiny").features(images)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert np.abs(rough - expected).max() > 1e-3 * np.abs(expected).max(), "the policy matters"

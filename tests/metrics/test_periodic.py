@@ -9,7 +9,9 @@ import pytest
 from extractors_for_tests import Quarters
 
 import zoo
-from zoo import callbacks
+from recipes.wgan_gp import Config
+from zoo import callbacks, training
+from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
 
 NAME = "fid_quarters"
@@ -92,3 +94,25 @@ def test_a_missing_classifier_is_said_before_training(gan):
             verbose=0,
             callbacks=[PeriodicFID(reference="folder:nothing")],
         )
+
+
+def test_a_recipes_run_measures_keeps_and_resumes(tiny, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(extractors, "get", lambda *_: Quarters())
+    np.savez(tmp_path / "pictures.npz", images=pictures)
+    tiny |= {"dataset": f"npz:{tmp_path / 'pictures.npz'}", "save_every": 1, "fid_every": 2}
+    training.train_gan("wgan_gp", Config(steps=2, **tiny), tmp_path / "run")
+    training.train_gan("wgan_gp", Config(steps=3, **tiny | {"fid_every": 3}), tmp_path / "run")
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    values = [row[NAME] for row in rows]
+    assert values[0] == ""
+    record = json.loads((tmp_path / "run" / "best" / "fid.json").read_text())
+    assert record["fid"] == min(float(values[1]), float(values[2]))
+    assert record["samples"] == 5000
+    assert zoo.load(tmp_path / "run" / "best").sample(1, seed=0).shape == (1, 8, 8, 1)
+
+
+def test_a_run_without_a_classifier_leaves_nothing(tiny, tmp_path):
+    config = Config(fid_every=1, **tiny | {"dataset": "folder:mine"})
+    with pytest.raises(ValueError, match="no published classifier of 'folder:mine'"):
+        training.train_gan("wgan_gp", config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
