@@ -43,7 +43,7 @@ def test_what_does_not_exist_is_said(no_classifiers):
         extractors.get("inception", dtype="float16")
     with pytest.raises(ValueError, match="Only the inception extractor"):
         extractors.get("classifier", "fashion_mnist", dtype="bfloat16")
-    with pytest.raises(ValueError, match="no published classifier of 'cifar10', only of no data"):
+    with pytest.raises(ValueError, match="no published classifier of 'cifar10': use --extr"):
         extractors.get("classifier", "cifar10")
     no_classifiers["classifier_fmnist"] = {"recipe": "classifier", "dataset": "fashion_mnist"}
     with pytest.raises(ValueError, match="of 'cifar10', only of fashion_mnist: use --extractor"):

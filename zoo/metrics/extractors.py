@@ -38,10 +38,11 @@ def get(name, dataset=None, dtype="float32", weights=None):
     if name == "classifier":
         name = next((model for model, of in published.items() if of == dataset), None)
         if name is None:
-            known = ", ".join(sorted(set(published.values()))) or "no data set"
+            known = ", ".join(sorted(set(published.values())))
             raise ValueError(
-                f"There is no published classifier of {dataset!r}, only of {known}: use "
-                "--extractor inception."
+                f"There is no published classifier of {dataset!r}"
+                + (f", only of {known}" if known else "")
+                + ": use --extractor inception."
             )
     if name not in published:
         accepted = ", ".join([*NAMES, *published])
