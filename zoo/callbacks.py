@@ -114,7 +114,8 @@ class TrainState(keras.callbacks.Callback):
             return
         state = files.read_json(path)
         config = model.config.to_dict()
-        differ = [key for key in config if config[key] != state["config"].get(key)]
+        earlier = type(model.config).from_dict(state["config"]).to_dict()
+        differ = [key for key in config if config[key] != earlier[key]]
         if set(differ) - {"steps"}:
             raise ValueError(
                 f"{str(self.folder.parent)!r} holds a run with another "

@@ -98,6 +98,9 @@ class GANConfig(RecipeConfig):
         choices=("wasserstein", "hinge", "non_saturating", "minimax"),
     )
     penalty_weight: float = hyperparameter(0.0, "Weight of the gradient penalty.", minimum=0)
+    drift_weight: float = hyperparameter(
+        0.0, "Weight of the mean square of the scores of real images.", minimum=0
+    )
     n_critic: int = hyperparameter(
         1, "Discriminator updates per generator update, each on a fresh batch.", minimum=1
     )
@@ -128,6 +131,9 @@ class GANConfig(RecipeConfig):
         choices=("auto", "on", "off"),
     )
     seed: int = hyperparameter(0, "Of weights, data order and latents.", minimum=0)
+
+    # A class attribute, no field: whether only the direction of a latent matters.
+    latents_on_sphere = False
 
     @property
     def image_shape(self):

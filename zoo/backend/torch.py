@@ -6,7 +6,10 @@ import torch
 def value_and_grad(fn, variables, state):
     with torch.enable_grad():
         loss, auxiliary = fn()
-        gradients = torch.autograd.grad(loss, [v.value for v in variables])
+        # A variable of a branch not taken has the gradient 0, as on the other backends.
+        gradients = torch.autograd.grad(
+            loss, [v.value for v in variables], allow_unused=True, materialize_grads=True
+        )
     detached = {k: v.detach() for k, v in auxiliary.items()}
     return (loss.detach(), detached), list(gradients)
 
