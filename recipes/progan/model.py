@@ -13,7 +13,14 @@ import keras
 from keras import layers, ops
 
 from zoo import backend
-from zoo.layers import EqualizedConv2D, EqualizedDense, MinibatchStddev, PixelNorm
+from zoo.layers import (
+    EqualizedConv2D,
+    EqualizedDense,
+    EqualizedDownsampleConv2D,
+    EqualizedUpsampleConv2D,
+    MinibatchStddev,
+    PixelNorm,
+)
 
 BACKGROUND = -1.0  # black, around images whose size is no power of two
 
@@ -146,9 +153,8 @@ class GrowingGenerator(Growing):
         start = [PixelNorm(dtype=self.dtype_policy), dense, layers.Reshape((4, 4, first))]
         self.blocks = [keras.Sequential([*start, *self._activate(), *self._convolve(first)])]
         for width in others:
-            upsample = layers.UpSampling2D(2, dtype=self.dtype_policy)
-            convolutions = [*self._convolve(width), *self._convolve(width)]
-            self.blocks.append(keras.Sequential([upsample, *convolutions]))
+            upsample = self._convolve(width, EqualizedUpsampleConv2D)
+            self.blocks.append(keras.Sequential([*upsample, *self._convolve(width)]))
         self.to_image = [
             EqualizedConv2D(self.image_channels, 1, gain=1.0, dtype=self.dtype_policy)
             for _ in self.widths
@@ -165,9 +171,8 @@ class GrowingGenerator(Growing):
             PixelNorm(dtype=self.dtype_policy),
         ]
 
-    def _convolve(self, width):
-        convolution = EqualizedConv2D(width, 3, padding="same", dtype=self.dtype_policy)
-        return [convolution, *self._activate()]
+    def _convolve(self, width, kind=EqualizedConv2D):
+        return [kind(width, 3, padding="same", dtype=self.dtype_policy), *self._activate()]
 
     def call(self, latents):
         return self.at_stage(self._images, latents)
@@ -201,9 +206,8 @@ class GrowingDiscriminator(Growing):
         self.blocks = [keras.Sequential([stddev, *self._convolve(first), *dense])]
         self.blocks[0].build((None, 4, 4, first))
         for stage, width in enumerate(others, start=1):
-            pool = layers.AveragePooling2D(2, dtype=self.dtype_policy)
-            narrow, wide = self._convolve(width), self._convolve(self.widths[stage - 1])
-            block = keras.Sequential([*narrow, *wide, pool])
+            downsample = self._convolve(self.widths[stage - 1], EqualizedDownsampleConv2D)
+            block = keras.Sequential([*self._convolve(width), *downsample])
             block.build((None, 4 * 2**stage, 4 * 2**stage, width))
             self.blocks.append(block)
         self.from_image = []
@@ -216,9 +220,8 @@ class GrowingDiscriminator(Growing):
     def _activation(self):
         return layers.LeakyReLU(0.2, dtype=self.dtype_policy)
 
-    def _convolve(self, width):
-        convolution = EqualizedConv2D(width, 3, padding="same", dtype=self.dtype_policy)
-        return [convolution, self._activation()]
+    def _convolve(self, width, kind=EqualizedConv2D):
+        return [kind(width, 3, padding="same", dtype=self.dtype_policy), self._activation()]
 
     def call(self, images):
         return self.at_stage(self._scores, images)
