@@ -75,6 +75,7 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("losses", {"keras"}),
         ("penalties", {"keras", "zoo.backend"}),
         ("constraints", {"keras", "numpy", "zoo.layers"}),
+        ("labelled", {"keras", "numpy", "zoo.data"}),
         ("data", {"keras", "numpy", "PIL", "tensorflow_datasets"}),
         ("sampling", {"keras", "numpy"}),
     ],
@@ -122,5 +123,8 @@ def test_importing_zoo_or_asking_for_help_imports_no_framework():
 
 @pytest.mark.parametrize("order", ["import keras, zoo", "import zoo, keras"])
 def test_keras_knows_the_zoo_in_either_import_order(order):
-    script = f"{order}\nassert keras.saving.get_registered_object('zoo>GAN') is zoo.GAN"
+    script = f"{order}\n" + "".join(
+        f"assert keras.saving.get_registered_object('zoo>{name}') is zoo.{name}\n"
+        for name in ("GAN", "Classifier")
+    )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)

@@ -111,6 +111,7 @@ def test_incomplete_or_absent_folders(folder, tmp_path):
         (lambda c: c["config"].update(recipe="..evil"), "There is no recipe '..evil'"),
         (lambda c: c["config"].update(extra=1), "has an unknown key 'extra'"),
         (lambda c: c.update(registered_name="zoo>Other"), "does not hold a model of the zoo"),
+        (lambda c: c.update(registered_name="zoo>Classifier"), "makes a GAN, not a Classifier"),
         (lambda c: c["config"]["config"].update(width=4), "does not fit its config.json"),
     ],
 )

@@ -8,13 +8,12 @@ Public names are loaded on first use: `import zoo` alone imports neither Keras n
 
 import importlib
 
-from zoo import _keras_hook
+from zoo import _keras_hook, registry
 
 __version__ = "0.1.0"
 
-_NAMES = {
+_NAMES = registry.CLASSES | {
     "load": "zoo.hub",
-    "GAN": "zoo.gan",
     "list_models": "zoo.registry",
     "list_recipes": "zoo.registry",
     "info": "zoo.registry",

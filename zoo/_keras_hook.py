@@ -9,6 +9,8 @@ import importlib.abc
 import importlib.util
 import sys
 
+from zoo import registry
+
 
 class _RegisterAfterKeras(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -21,15 +23,20 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder):
 
             def execute_and_register(module):
                 execute(module)
-                importlib.import_module("zoo.gan")
+                _register()
 
             spec.loader.exec_module = execute_and_register
         return spec
 
 
+def _register():
+    for module in registry.CLASSES.values():
+        importlib.import_module(module)
+
+
 def install():
     """Registers the classes now if Keras is imported, else as soon as it is."""
     if "keras" in sys.modules:
-        importlib.import_module("zoo.gan")
+        _register()
     else:
         sys.meta_path.insert(0, _RegisterAfterKeras())

@@ -38,7 +38,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     Args:
         folder: Where the event file goes.
-        samples: The folder of a `SampleGrid` that runs before this callback.
+        samples: The folder of a `SampleGrid` that runs before this callback, where there is one.
     """
 
     def __init__(self, folder, samples):
@@ -67,7 +67,7 @@ class Progress(keras.callbacks.Callback):
     """Prints one line per epoch: step, speed, time left and the logs.
 
     Args:
-        steps: Generator steps of the whole run.
+        steps: Steps of the whole run.
     """
 
     def __init__(self, steps):
@@ -90,7 +90,7 @@ class Progress(keras.callbacks.Callback):
 class TrainState(keras.callbacks.Callback):
     """Saves everything a run needs to go on, after every epoch, and goes on from it.
 
-    `folder/step_*.weights.h5` holds both networks, the averaged generator and both optimizers,
+    `folder/step_*.weights.h5` holds all networks (a GAN's averaged generator too) and optimizers,
     `folder/state.json` the config and the history so far. `history.csv` beside the folder is
     written from that history: a resumed run neither loses nor repeats a row.
 
@@ -104,7 +104,7 @@ class TrainState(keras.callbacks.Callback):
         self.history, self.seconds = [], 0.0
 
     def restore(self, model):
-        """Loads the state into a compiled `GAN`, if there is one.
+        """Loads the state into a compiled model, if there is one.
 
         Raises:
             ValueError: If the state belongs to another config, naming the fields that differ.

@@ -10,7 +10,6 @@ from zoo import __version__, files, hub, registry
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
 SAMPLE_SEED = 0
-PARTS = ("config.json", hub.WEIGHTS, "samples.png", "history.csv")
 
 DATASETS = {
     "fashion_mnist": {
@@ -55,12 +54,10 @@ def command(recipe, config):
 
 
 def hardware():
-    """Returns the machine in words: CPU cores and model, or the accelerators Keras sees."""
-    import keras
+    """Returns the machine in words: CPU cores and model, or the accelerators in use."""
+    from zoo import backend
 
-    devices = keras.distribution.list_devices()
-    accelerators = [d for d in devices if not d.lower().startswith("cpu")]
-    if accelerators:
+    if accelerators := backend.accelerators():
         return ", ".join(accelerators)
     model = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")
@@ -76,7 +73,7 @@ def publish(name, workdir, checkpoints=None):
 
     Args:
         name: The model's name, `<recipe>_<dataset>` by habit.
-        workdir: Folder of a run of `zoo.training.train_gan`.
+        workdir: Folder of a run of `zoo.training`.
         checkpoints: Folder of the published models; the project's own by default.
 
     Returns:
@@ -84,26 +81,25 @@ def publish(name, workdir, checkpoints=None):
 
     Raises:
         FileNotFoundError: If `workdir` holds no run with a saved state.
+        ValueError: If there are no images to test a classifier on.
     """
-    from zoo import callbacks, images
-    from zoo.gan import GAN
+    from zoo import callbacks
 
     workdir = pathlib.Path(workdir)
     if not (workdir / "run.json").is_file() or not (workdir / "state" / "state.json").is_file():
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     facts = files.read_json(workdir / "run.json")
     state = callbacks.TrainState(workdir / "state")
-    gan = GAN(facts["recipe"], facts["config"])
-    gan.compile()
-    state.restore(gan)
+    model = registry.build(facts["recipe"], facts["config"])
+    model.compile()
+    state.restore(model)
 
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
     folder = checkpoints / name
     with files.atomic_folder(folder) as scratch:
-        gan.save(scratch, zipped=False)
+        model.save(scratch, zipped=False)
         halve(scratch / hub.WEIGHTS)
         published = hub.load_folder(scratch)
-        images.save_grid(scratch / "samples.png", showcase(published))
         callbacks.write_csv(scratch / "history.csv", state.history)
         metadata = files.read_json(scratch / "metadata.json") | facts
         metadata |= {
@@ -113,12 +109,13 @@ def publish(name, workdir, checkpoints=None):
             "steps": state.history[-1]["step"],
             "minutes": round(state.history[-1]["minutes"]),
             "parameters": {
-                "generator": published.generator.count_params(),
-                "discriminator": published.discriminator.count_params(),
+                network: getattr(published, network).count_params()
+                for network in published.networks
             },
-            "sample_seed": SAMPLE_SEED,
-            "files": {part: hub.sha256(scratch / part) for part in PARTS},
         }
+        metadata |= KINDS[published.kind].measure(published, scratch)
+        parts = sorted({path.name for path in scratch.iterdir()} - {"metadata.json"})
+        metadata["files"] = {part: hub.sha256(scratch / part) for part in parts}
         files.write_json(scratch / "metadata.json", metadata)
     return folder
 
@@ -143,13 +140,6 @@ def halve(path):
     ):
         target.attrs.update(source.attrs)
         source.visititems(copy)
-
-
-def showcase(model):
-    """Returns the 64 images of a card; a conditional model shows its classes in turn."""
-    classes = model.config.num_classes
-    labels = [i % classes for i in range(64)] if classes else None
-    return model.sample(64, seed=SAMPLE_SEED, labels=labels)
 
 
 def write_cards(checkpoints=None):
@@ -181,7 +171,7 @@ def _metadata(checkpoints):
 def index_entry(folder):
     """Returns what the index says of a model's folder, the sha256 of each file included."""
     metadata = files.read_json(folder / "metadata.json")
-    pinned = (*PARTS, "metadata.json", "README.md")
+    pinned = (*metadata["files"], "metadata.json", "README.md")
     return {
         "recipe": metadata["recipe"],
         "dataset": metadata["dataset"],
@@ -193,18 +183,12 @@ def index_entry(folder):
 def card(metadata):
     """Returns the card of one model, as Markdown."""
     dataset = DATASETS[metadata["dataset"]]
+    kind = KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
     versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
-    name = metadata["name"]
-    return f"""# {name}
+    return f"""# {metadata["name"]}
 
-![64 samples of {name}](samples.png)
-
-```python
-import zoo
-
-images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
-```
+{kind.introduction(metadata)}
 
 | | |
 |---|---|
@@ -212,10 +196,10 @@ images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
 | Trained on | {dataset["title"]}, training split ({dataset["classes"]}) |
 | Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
 | Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} generator steps, {metadata["minutes"]} minutes |
+| Training | {metadata["steps"]:,} {kind.steps}, {metadata["minutes"]} minutes |
 | Hardware | {metadata["hardware"]} |
 | Versions | {versions} |
-| Picture | samples of seed {metadata["sample_seed"]}, not selected |
+{kind.row(metadata)}
 
 Trained with
 
@@ -223,3 +207,78 @@ Trained with
 {metadata["command"]}
 ```
 """
+
+
+class _GANCard:
+    """What is a GAN's own on its card."""
+
+    steps = "generator steps"
+
+    @staticmethod
+    def measure(model, folder):
+        """Writes the 64 images of the card; a conditional model shows its classes in turn."""
+        from zoo import images
+
+        classes = model.config.num_classes
+        labels = [i % classes for i in range(64)] if classes else None
+        samples = model.sample(64, seed=SAMPLE_SEED, labels=labels)
+        images.save_grid(folder / "samples.png", samples)
+        return {"sample_seed": SAMPLE_SEED}
+
+    @staticmethod
+    def introduction(metadata):
+        name = metadata["name"]
+        return f"""![64 samples of {name}](samples.png)
+
+```python
+import zoo
+
+images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
+```"""
+
+    @staticmethod
+    def row(metadata):
+        return f"| Picture | samples of seed {metadata['sample_seed']}, not selected |"
+
+
+class _ClassifierCard:
+    """What is a classifier's own on its card."""
+
+    steps = "steps"
+
+    @staticmethod
+    def measure(model, folder):
+        """Measures the accuracy of the published weights on the test images."""
+        from zoo import labelled
+
+        images = labelled.test_images(model.config)
+        accuracy = model.evaluate(images)["accuracy"]
+        return {
+            "metrics": {"test_accuracy": round(accuracy, 4)},
+            "test_images": len(images),
+            "features": model.feature_size,
+        }
+
+    @staticmethod
+    def introduction(metadata):
+        config = metadata["config"]
+        image = ", ".join(str(config[key]) for key in ("image_size", "image_size", "channels"))
+        return f"""A classifier of images; its features also serve the zoo's metrics.
+
+```python
+import zoo
+
+classifier = zoo.load("{metadata["name"]}")  # takes uint8 images, (N, {image})
+probabilities = classifier.predict(images)  # float32, (N, {config["num_classes"]})
+features = classifier.features(images)  # float32, (N, {metadata["features"]})
+```"""
+
+    @staticmethod
+    def row(metadata):
+        held_out = metadata["config"]["holdout"]
+        return f"""| Held out | {held_out:.0%} of the training split, to choose settings by |
+| Test accuracy | {metadata["metrics"]["test_accuracy"]:.2%} of {metadata["test_images"]:,} \
+test images, which chose nothing |"""
+
+
+KINDS = {"GAN": _GANCard, "Classifier": _ClassifierCard}

@@ -191,8 +191,16 @@ def _integers(flag, text):
     return integers[0] if len(integers) == 1 else integers
 
 
-def sample(arguments):
+def _load_gan(name):
     import zoo
+
+    model = zoo.load(name)
+    if not isinstance(model, zoo.GAN):
+        raise ValueError(f"{name!r} is a {type(model).kind}: it generates no images.")
+    return model
+
+
+def sample(arguments):
     from zoo import images as pictures
 
     import_keras()
@@ -200,7 +208,7 @@ def sample(arguments):
     n = arguments.n
     if n is None and not isinstance(labels, list):
         n = 64
-    images = zoo.load(arguments.name).sample(
+    images = _load_gan(arguments.name).sample(
         n, seed=arguments.seed, labels=labels, truncation=arguments.truncation
     )
     if arguments.out.endswith(".npz"):
@@ -211,11 +219,10 @@ def sample(arguments):
 
 
 def interpolate(arguments):
-    import zoo
     from zoo import images as pictures
 
     import_keras()
-    images = zoo.load(arguments.name).interpolate(
+    images = _load_gan(arguments.name).interpolate(
         arguments.steps,
         seed=arguments.seed,
         label=_integers("--label", arguments.label),

@@ -76,21 +76,57 @@ def _checked(field, kind, value):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GANConfig(RecipeConfig):
-    """What every GAN recipe needs; a recipe's `Config` changes defaults and adds its own.
+class ModelConfig(RecipeConfig):
+    """What every recipe needs, whatever it trains.
 
-    A generator step is one generator update, preceded by `n_critic` discriminator updates on
-    `n_critic` fresh batches.
+    `kind` is the name of the class of its models, `zoo.GAN` for example.
     """
+
+    kind = None
 
     dataset: str = hyperparameter(
         "fashion_mnist", "Training images: fashion_mnist, cifar10, folder:DIR or npz:FILE."
     )
     image_size: int = hyperparameter(28, "Height and width of the images, in pixels.", minimum=4)
     channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
+    width: int = hyperparameter(64, "Channels of the layers at full resolution.", minimum=1)
+    batch_size: int = hyperparameter(64, "Images per update.", minimum=1)
+    decay_from: float = hyperparameter(
+        1.0, "Fraction of the run after which learning rates fall linearly to 0.", minimum=0
+    )
+    steps: int = hyperparameter(50_000, "Steps of the whole run.", minimum=1)
+    save_every: int = hyperparameter(1_000, "Steps between saves and log lines.", minimum=1)
+    precision: str = hyperparameter(
+        "float32",
+        "Keras dtype policy of the hidden layers.",
+        choices=("float32", "mixed_bfloat16"),
+    )
+    jit: str = hyperparameter(
+        "auto",
+        "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
+        choices=("auto", "on", "off"),
+    )
+    seed: int = hyperparameter(0, "Of everything random: weights, data order, latents.", minimum=0)
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of the images."""
+        return (self.image_size, self.image_size, self.channels)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GANConfig(ModelConfig):
+    """What every GAN recipe needs; a recipe's `Config` changes defaults and adds its own.
+
+    A step is one generator update, preceded by `n_critic` discriminator updates on `n_critic`
+    fresh batches.
+    """
+
+    kind = "GAN"
+    latents_on_sphere = False  # whether only the direction of a latent matters
+
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
     num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)
-    width: int = hyperparameter(64, "Channels of the layers at full resolution.", minimum=1)
 
     loss: str = hyperparameter(
         "wasserstein",
@@ -104,38 +140,35 @@ class GANConfig(RecipeConfig):
     n_critic: int = hyperparameter(
         1, "Discriminator updates per generator update, each on a fresh batch.", minimum=1
     )
-    batch_size: int = hyperparameter(64, "Images per update.", minimum=1)
     optimizer: str = hyperparameter("adam", "Of both networks.", choices=("adam", "rmsprop"))
     generator_learning_rate: float = hyperparameter(2e-4, "Of the generator.", minimum=0)
     discriminator_learning_rate: float = hyperparameter(2e-4, "Of the discriminator.", minimum=0)
     beta_1: float = hyperparameter(0.0, "Adam's decay of the first moment.", minimum=0)
     beta_2: float = hyperparameter(0.9, "Adam's decay of the second moment.", minimum=0)
-    decay_from: float = hyperparameter(
-        1.0, "Fraction of the run after which learning rates fall linearly to 0.", minimum=0
-    )
     ema_decay: float = hyperparameter(
         0.999, "Decay per step of the generator's moving average; 0 turns it off.", minimum=0
     )
-    steps: int = hyperparameter(50_000, "Generator steps of the whole run.", minimum=1)
-    save_every: int = hyperparameter(
-        1_000, "Generator steps between saves, log lines and sample grids.", minimum=1
-    )
-    precision: str = hyperparameter(
-        "float32",
-        "Keras dtype policy of the hidden layers.",
-        choices=("float32", "mixed_bfloat16"),
-    )
-    jit: str = hyperparameter(
-        "auto",
-        "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
-        choices=("auto", "on", "off"),
-    )
-    seed: int = hyperparameter(0, "Of weights, data order and latents.", minimum=0)
 
-    # A class attribute, no field: whether only the direction of a latent matters.
-    latents_on_sphere = False
 
-    @property
-    def image_shape(self):
-        """(height, width, channels) of the images."""
-        return (self.image_size, self.image_size, self.channels)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierConfig(ModelConfig):
+    """What every classifier recipe needs; a step is one update on one batch."""
+
+    kind = "Classifier"
+
+    num_classes: int = hyperparameter(10, "Classes of the images.", minimum=2)
+    learning_rate: float = hyperparameter(1e-3, "Of AdamW, at the start.", minimum=0)
+    weight_decay: float = hyperparameter(
+        0.0, "AdamW's, times the learning rate; of kernels only.", minimum=0
+    )
+    decay_from: float = 0.0
+    flip: bool = hyperparameter(False, "Whether to mirror half of the training images.")
+    shift: int = hyperparameter(
+        0, "Pixels by which training images are shifted at most, in each direction.", minimum=0
+    )
+    holdout: float = hyperparameter(
+        0.05, "Fraction of the training images kept from training, for val_accuracy.", minimum=0
+    )
+    test_dataset: str = hyperparameter(
+        "", "Images that measure the accuracy in the end: empty for the test split of a named set."
+    )

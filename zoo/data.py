@@ -113,6 +113,48 @@ class FolderImages:
         return FolderImages(self.folder, tuple(shape))
 
 
+class Subset:
+    """Some images of a data source.
+
+    Args:
+        images: The data source.
+        indices: Which of its images, integers of shape (n,).
+    """
+
+    def __init__(self, images, indices):
+        self.images, self.indices = images, indices
+        self.labels = None if images.labels is None else images.labels[indices]
+
+    def __len__(self):
+        return len(self.indices)
+
+    def __getitem__(self, indices):
+        """Returns the uint8 images (n, H, W, C) of an array of n indices."""
+        return self.images[self.indices[indices]]
+
+    def resized(self, shape):
+        """Returns the same images, delivered as (height, width, channels)."""
+        return Subset(self.images.resized(shape), self.indices)
+
+
+def split(images, fraction, seed):
+    """Divides images at random, by `seed` alone.
+
+    Args:
+        images: A data source.
+        fraction: Size of the second part, in [0, 1).
+        seed: Of the draw.
+
+    Returns:
+        Two `Subset`s, the second of round(fraction * N) images.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"The fraction must lie in [0, 1), but is {fraction!r}.")
+    indices = np.random.default_rng([seed, 2]).permutation(len(images))
+    count = round(fraction * len(images))
+    return Subset(images, np.sort(indices[count:])), Subset(images, np.sort(indices[:count]))
+
+
 def to_array(picture, shape):
     """Crops a Pillow image to the aspect ratio of `shape`, resizes and recolours it.
 
@@ -192,7 +234,7 @@ def _load_named(name, split):
 
 def as_images(x, y=None):
     """Returns `x` if it is a data source of the zoo, else `ArrayImages(x, y)`."""
-    if isinstance(x, (ArrayImages, FolderImages)):
+    if isinstance(x, (ArrayImages, FolderImages, Subset)):
         return x
     return ArrayImages(x, y)
 
@@ -213,8 +255,17 @@ def _permutation(length, seed, number):
     return np.random.default_rng([seed, 0, number]).permutation(length)
 
 
+def check_labelled(images, classes):
+    """Raises a `ValueError` unless every image has a label in [0, classes)."""
+    if images.labels is None:
+        raise ValueError("This model learns classes: it needs labels (class subfolders, or `y`).")
+    for label in (images.labels.min(), images.labels.max()):
+        if not 0 <= label < classes:
+            raise ValueError(f"This model has {classes} classes, but a label is {label}.")
+
+
 def batches(images, config, first_step=0):
-    """Yields the batch of every generator step from `first_step` on, endlessly.
+    """Yields the batch of every GAN step from `first_step` on, endlessly.
 
     Args:
         images: A data source with the model's image shape.
@@ -232,10 +283,8 @@ def batches(images, config, first_step=0):
         ValueError: If a conditional model is given images without labels, or too many classes.
     """
     size, updates, classes = config.batch_size, config.n_critic, config.num_classes
-    if classes and images.labels is None:
-        raise ValueError("This model is conditional: it needs labels (class subfolders, or `y`).")
-    if classes and images.labels.max() >= classes:
-        raise ValueError(f"This model has {classes} classes, but a label is {images.labels.max()}.")
+    if classes:
+        check_labelled(images, classes)
     for step in itertools.count(first_step):
         indices = order(len(images), config.seed, step * size * updates, size * updates)
         rng = np.random.default_rng([config.seed, 1, step])

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from zoo.layers import BatchNormalization
+from zoo.layers import BatchNormalization, normalization
 
 
 def generator(config):
@@ -36,35 +36,18 @@ def discriminator(config, norm="none", constraint=None):
 
     Args:
         config: A `GANConfig`; `width` is the number of channels at half resolution.
-        norm: Normalisation of all convolutions but the first, as in `normalize`.
+        norm: Normalisation of all convolutions but the first, as in
+            `zoo.layers.normalization`.
         constraint: A `keras.constraints.Constraint` of every trainable weight, or None.
     """
     width = config.width
     limits = {"kernel_constraint": constraint, "bias_constraint": constraint}
+    norm_limits = {"gamma_constraint": constraint, "beta_constraint": constraint}
     images = keras.Input(config.image_shape, name="images")
     x = layers.Conv2D(width, 5, strides=2, padding="same", **limits)(images)
     x = layers.LeakyReLU(0.2)(x)
     for channels in (2 * width, 4 * width):
         x = layers.Conv2D(channels, 5, strides=2, padding="same", **limits)(x)
-        x = layers.LeakyReLU(0.2)(normalize(x, norm, constraint))
+        x = layers.LeakyReLU(0.2)(normalization(norm, **norm_limits)(x))
     scores = layers.Dense(1, dtype="float32", name="scores", **limits)(layers.Flatten()(x))
     return keras.Model(images, scores, name="discriminator")
-
-
-def normalize(x, norm, constraint=None):
-    """Normalises features (N, H, W, C).
-
-    Args:
-        x: The features.
-        norm: "batch"; within each sample "layer" (over H, W and C), "instance" (over H and W) or
-            "group" (over H, W and an eighth of the channels); or "none".
-        constraint: Of gamma and beta, or None.
-    """
-    limits = {"gamma_constraint": constraint, "beta_constraint": constraint}
-    if norm == "none":
-        return x
-    if norm == "batch":
-        return BatchNormalization(**limits)(x)
-    if norm == "layer":
-        return layers.LayerNormalization(axis=(1, 2, 3), **limits)(x)
-    return layers.GroupNormalization(groups={"instance": -1, "group": 8}[norm], **limits)(x)

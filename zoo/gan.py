@@ -1,19 +1,18 @@
 """`GAN`: a generator and a discriminator as one `keras.Model`, trained by plain `fit`."""
 
-import pathlib
-
 import keras
 from keras import ops
 
-from zoo import backend, data, files, losses, penalties, registry, sampling
+from zoo import backend, data, losses, penalties, registry, sampling
 from zoo.layers import spectral_norm_layers, update_spectral_norms
+from zoo.model import RecipeModel, to_float
 from zoo.optimizers import make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
 
 
 @keras.saving.register_keras_serializable("zoo")
-class GAN(keras.Model):
+class GAN(RecipeModel):
     """A generative adversarial network, built by a recipe from its config.
 
     `generator` is the one to use. While training it is the moving average (EMA) of the weights of
@@ -34,32 +33,23 @@ class GAN(keras.Model):
         name: Name of the Keras model; the recipe's by default.
 
     Raises:
-        ValueError: For an unknown recipe, or a hyperparameter of unknown name or wrong value.
+        ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
+            unknown name or wrong value.
     """
 
+    kind = "GAN"
+    networks = ("generator", "discriminator")
+
     def __init__(self, recipe, config=None, name=None):
-        module = registry.import_recipe(recipe)
-        if not isinstance(config, module.Config):
-            config = module.Config.from_dict(config or {})
-        model = registry.import_recipe(recipe, "model")
-        super().__init__(name=name or recipe)
-        self.recipe = recipe
-        self.config = config
-        self.generator = model.build_generator(config)
-        self.discriminator = model.build_discriminator(config)
+        super().__init__(recipe, config, name)
         self.training_generator = None
+        model = registry.import_recipe(recipe, "model")
         self.before_step = getattr(model, "before_step", _nothing)
         self.prepare_real = getattr(model, "prepare_real", _unchanged)
         self.after_discriminator_update = getattr(model, "after_discriminator_update", _nothing)
         for layer in spectral_norm_layers(self.discriminator):
             layer.update_in_call = False  # the step moves u, once per update; see below
         self.trackers = []
-        self.built = True
-
-    @property
-    def step(self):
-        """Generator updates taken since `compile`."""
-        return int(ops.convert_to_numpy(self.optimizer.iterations.value)) if self.compiled else 0
 
     @property
     def metrics(self):
@@ -122,8 +112,7 @@ class GAN(keras.Model):
         """
         if self.training_generator is None:
             # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
-            build_generator = registry.import_recipe(self.recipe, "model").build_generator
-            self.training_generator = build_generator(self.config)
+            self.training_generator = self.build_network("generator")
             self.training_generator.set_weights(self.generator.get_weights())
             self.generator.trainable = False
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
@@ -132,37 +121,15 @@ class GAN(keras.Model):
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
         )
         self.trackers = [keras.metrics.Mean(name=name) for name in LOGS]
-        jit = {"auto": "auto", "on": True, "off": False}[self.config.jit]
-        super().compile(optimizer=optimizer, auto_scale_loss=False, **{"jit_compile": jit} | kwargs)
+        kwargs = {"jit_compile": self.jit_compile_default} | kwargs
+        super().compile(optimizer=optimizer, auto_scale_loss=False, **kwargs)
 
-    def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
-        """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
+    @property
+    def images_per_step(self):
+        return self.config.batch_size * self.config.n_critic
 
-        Args:
-            x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
-            y: Labels of an array, integers of shape (N,); conditional models only.
-            epochs: Number of epochs.
-            steps_per_epoch: Generator steps per epoch; by default as many as see every image once.
-            initial_epoch: Where to go on counting.
-            **kwargs: `callbacks` and `verbose` as in Keras.
-
-        Returns:
-            The `keras.callbacks.History`.
-        """
-        if not self.compiled:
-            self.compile()
-        images = data.as_images(x, y).resized(self.config.image_shape)
-        if steps_per_epoch is None:
-            per_step = self.config.batch_size * self.config.n_critic
-            steps_per_epoch = -(-len(images) // per_step)
-        return super().fit(
-            data.batches(images, self.config, first_step=self.step),
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            initial_epoch=initial_epoch,
-            shuffle=False,
-            **kwargs,
-        )
+    def batches(self, images, first_step):
+        return data.batches(images, self.config, first_step)
 
     def train_step(self, *args):
         return backend.train_step(self, *args)
@@ -178,7 +145,7 @@ class GAN(keras.Model):
             The means of the epoch so far, by the names in `LOGS`.
         """
         self.before_step(self)
-        real = ops.cast(batch["real"], "float32") / 127.5 - 1.0
+        real = to_float(batch["real"])
         logs = {}
         for k in range(self.config.n_critic):
             logs |= self._update_discriminator(
@@ -262,33 +229,6 @@ class GAN(keras.Model):
             if id(value) in trainable:
                 new = new + decay * (ops.convert_to_tensor(average) - new)
             backend.assign(average, new)
-
-    # Saving
-
-    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
-        """Saves what is needed to use the model: config, `generator` and `discriminator`.
-
-        Args: As for `keras.Model.save`; `zipped=False` writes the directory format.
-        """
-        if self.training_generator is not None:
-            bare = GAN(self.recipe, self.config, self.name)
-            bare.generator.set_weights(self.generator.get_weights())
-            bare.discriminator.set_weights(self.discriminator.get_weights())
-            return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        if str(filepath).endswith(".keras") or str(filepath).startswith("hf://"):
-            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        if not overwrite and pathlib.Path(filepath).exists():
-            raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
-        with files.atomic_folder(filepath) as folder:
-            super().save(folder.absolute(), zipped=zipped, **kwargs)
-            (folder / "assets").rmdir()  # Keras's folder for assets; there are none
-
-    def get_config(self):
-        return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 def _nothing(gan):

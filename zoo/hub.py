@@ -27,7 +27,7 @@ def load(name, *, revision=None, cache_dir=None, token=None):
         token: Hub token; by default the one `huggingface_hub` finds.
 
     Returns:
-        A `zoo.GAN`, or what the recipe makes, with weights restored.
+        A `zoo.GAN` or `zoo.Classifier`, as its recipe makes it, with weights restored.
 
     Raises:
         ValueError: For an unknown name, a file that is not the published one, or a folder that
@@ -131,17 +131,15 @@ def load_folder(folder):
 
 def _build(folder):
     """Builds the model that `config.json` describes, without running anything it names."""
-    from zoo.gan import GAN
-
     described = read_json(folder / "config.json")
-    classes = {"zoo>GAN": GAN}
+    classes = {f"zoo>{name}": name for name in registry.CLASSES}
     kind, config = described.get("registered_name"), described.get("config")
     if kind not in classes or not isinstance(config, dict) or "recipe" not in config:
         raise ValueError(f"{str(folder)!r} does not hold a model of the zoo, but {kind!r}.")
     unknown = set(config) - {"recipe", "config", "name"}
     if unknown:
         raise ValueError(f"{str(folder / 'config.json')!r} has an unknown key {min(unknown)!r}.")
-    return classes[kind].from_config(config)
+    return registry.import_class(classes[kind]).from_config(config)
 
 
 def _check_shapes(model, path):

@@ -1,4 +1,4 @@
-"""Two optimizers as one, so that `fit`, saving and every backend's state see both."""
+"""Optimizers of the recipes; a GAN's two in one, so that `fit` and saving see both."""
 
 import keras
 from keras import ops
@@ -75,11 +75,16 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+def decayed(config, learning_rate, updates_per_step=1):
+    """Returns the learning rate of a `ModelConfig`'s run: a schedule, or a constant."""
+    if config.decay_from < 1.0:
+        return LinearDecay(learning_rate, config.steps * updates_per_step, config.decay_from)
+    return learning_rate
+
+
 def make_optimizer(config, learning_rate, updates_per_step):
     """Builds one network's optimizer from the hyperparameters of a `GANConfig`."""
-    if config.decay_from < 1.0:
-        steps = config.steps * updates_per_step
-        learning_rate = LinearDecay(learning_rate, steps, config.decay_from)
+    learning_rate = decayed(config, learning_rate, updates_per_step)
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(learning_rate)
     return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
@@ -91,3 +96,10 @@ def make_optimizers(config):
         make_optimizer(config, config.generator_learning_rate, 1),
         make_optimizer(config, config.discriminator_learning_rate, config.n_critic),
     )
+
+
+def make_classifier_optimizer(config):
+    """Returns the optimizer of a `ClassifierConfig`: AdamW, which decays kernels only."""
+    optimizer = keras.optimizers.AdamW(decayed(config, config.learning_rate), config.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

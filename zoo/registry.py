@@ -1,4 +1,4 @@
-"""Which recipes exist and which models are published. Standard library only.
+"""Which recipes, classes and published models there are. Standard library only.
 
 A recipe is a folder of `recipes/`; nothing outside that folder names it. A published model is an
 entry of the index that ships inside the package and pins every file by sha256.
@@ -13,6 +13,9 @@ import pathlib
 
 _PACKAGE = pathlib.Path(__file__).parent
 INDEX = _PACKAGE / "index.json"
+
+# The classes a recipe's models can be of, and where each is; Keras knows them as "zoo>" + name.
+CLASSES = {"GAN": "zoo.gan", "Classifier": "zoo.classifier"}
 
 
 def list_recipes():
@@ -31,6 +34,21 @@ def import_recipe(name, module=None):
     """
     package = f"recipes.{known(name, list_recipes(), 'recipe')}"
     return importlib.import_module(f"{package}.{module}" if module else package)
+
+
+def build(recipe, config=None):
+    """Builds the untrained model of a recipe, of the class that its `Config` names.
+
+    Args:
+        recipe: A name of `list_recipes()`.
+        config: Its `Config`, or a dict of the hyperparameters that differ from it.
+    """
+    return import_class(import_recipe(recipe).Config.kind)(recipe, config)
+
+
+def import_class(name):
+    """Returns a class of `CLASSES` by its name."""
+    return getattr(importlib.import_module(CLASSES[name]), name)
 
 
 def known(name, names, kind):

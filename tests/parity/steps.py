@@ -3,13 +3,14 @@
 Weights, images and latents come from NumPy, so that every backend starts from the same numbers.
 """
 
+import dataclasses
 import sys
 
 import keras
 import numpy as np
 
 import zoo
-from zoo import registry
+from zoo import cards, registry
 from zoo.optimizers import AdversarialOptimizer
 
 SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
@@ -26,23 +27,34 @@ def initialise(network, rng):
 
 
 def step(recipe):
-    """Returns the losses and the weights after one adversarial step."""
+    """Returns the losses and the weights after one training step."""
     rng = np.random.default_rng(0)
-    gan = zoo.GAN(recipe, SMALL)
-    for network in (gan.generator, gan.discriminator):
-        initialise(network, rng)
+    names = {field.name for field in dataclasses.fields(registry.import_recipe(recipe).Config)}
+    model = registry.build(recipe, {name: SMALL[name] for name in SMALL.keys() & names})
+    for network in model.networks:
+        initialise(getattr(model, network), rng)
     # Adam divides by the root of a squared gradient: its usual epsilon would turn the rounding
     # error of a gradient that is 0 (a bias before batch norm) into a step as long as any other.
     adams = [keras.optimizers.Adam(1e-3, beta_1=0.0, beta_2=0.9, epsilon=1e-3) for _ in "gd"]
-    gan.compile(AdversarialOptimizer(*adams))
+    adversarial, networks = isinstance(model, zoo.GAN), model.networks
+    model.compile(AdversarialOptimizer(*adams) if adversarial else adams[0])
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype(np.uint8)
     labels = np.arange(32) % 10
-    logs = gan.fit(images, labels, steps_per_epoch=1, verbose=0).history
+    measured = {} if adversarial else {"validation_data": (images, labels)}
+    logs = model.fit(images, labels, steps_per_epoch=1, verbose=0, **measured).history
     results = {f"log {name}": values for name, values in logs.items()}
-    for network in ("generator", "training_generator", "discriminator"):
-        for i, weight in enumerate(getattr(gan, network).get_weights()):
+    for network in (*networks, "training_generator") if adversarial else networks:
+        for i, weight in enumerate(getattr(model, network).get_weights()):
             results[f"weight {network} {i}"] = weight
     return results
+
+
+def outputs(model):
+    """Returns images of a GAN, or probabilities of a classifier, of 64 samples."""
+    if isinstance(model, zoo.GAN):
+        return model.sample(64, seed=0)
+    images = np.random.default_rng(0).integers(0, 256, (64, *model.config.image_shape), np.uint8)
+    return model.predict(images)
 
 
 def main(out):
@@ -50,9 +62,9 @@ def main(out):
     for recipe in registry.list_recipes():
         results |= {f"{recipe}: {key}": value for key, value in step(recipe).items()}
     for name in zoo.list_models():
-        results[f"images {name}"] = zoo.load(name).sample(64, seed=0)
+        results[f"outputs {name}"] = outputs(zoo.load(name))
     loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)
-    np.savez(out, loaded=sorted(loaded), **results)
+    np.savez(out, loaded=sorted(loaded), hardware=cards.hardware(), **results)
 
 
 if __name__ == "__main__":

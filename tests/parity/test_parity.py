@@ -1,7 +1,8 @@
 """The same steps and the same pictures on TensorFlow, JAX and PyTorch.
 
 Tolerances: after one step (two discriminator updates and the generator's) losses and scores agree
-to 1e-5 and weights to 2e-5 absolute; pictures of the published models to 2 of 255 grey levels. One
+to 1e-5 and weights to 2e-5 absolute; pictures of the published models to 2 of 255 grey levels,
+probabilities to 1e-4. One
 step, because sooner or later rounding puts a ReLU on the other side of 0, even from one thread of
 one backend to two.
 """
@@ -50,16 +51,23 @@ def test_a_step_gives_the_same_losses_and_weights(results, backend, recipe):
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize("name", registry.list_models())
-def test_published_models_give_the_same_pictures(results, backend, name):
-    expected, found = (results[b][f"images {name}"].astype(int) for b in ("tensorflow", backend))
-    assert expected.std() > 30
-    assert np.abs(expected - found).max() <= 2
+def test_published_models_give_the_same_outputs(results, backend, name):
+    expected, found = (results[b][f"outputs {name}"] for b in ("tensorflow", backend))
+    pictures = expected.dtype == np.uint8
+    assert expected.std() > (30 if pictures else 0.1)
+    difference = np.abs(expected.astype(float) - found).max()
+    assert difference <= (2 if pictures else 1e-4)
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_never_import_tensorflow(results, backend):
     assert backend in results[backend]["loaded"]
     assert "tensorflow" not in results[backend]["loaded"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_card_names_the_same_machine(results, backend):
+    assert results[backend]["hardware"] == results["tensorflow"]["hardware"]
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])

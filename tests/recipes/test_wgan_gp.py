@@ -9,7 +9,7 @@ from zoo.penalties import gradient_penalty
 
 NORMS = {
     "none": None,
-    "layer": keras.layers.LayerNormalization,
+    "layer": keras.layers.GroupNormalization,
     "instance": keras.layers.GroupNormalization,
     "group": keras.layers.GroupNormalization,
 }

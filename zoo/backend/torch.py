@@ -28,3 +28,7 @@ def train_step(model, data):
 
 def assign(variable, value):
     variable.assign(value)
+
+
+def accelerators():
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -10,6 +10,7 @@ from zoo.layers.equalized import (
 )
 from zoo.layers.instance_norm import InstanceNormalization
 from zoo.layers.minibatch_stddev import MinibatchStddev
+from zoo.layers.normalization import normalization
 from zoo.layers.pixel_norm import PixelNorm
 from zoo.layers.residual import ConditionalResidualBlock, GeneratorBlock
 from zoo.layers.residual_discriminator import DiscriminatorBlock, FirstDiscriminatorBlock
@@ -37,6 +38,7 @@ __all__ = [
     "PixelNorm",
     "SpectralNorm",
     "apply_spectral_norm",
+    "normalization",
     "spectral_norm",
     "spectral_norm_layers",
     "spectral_norm_value",

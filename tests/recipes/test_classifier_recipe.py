@@ -1,0 +1,156 @@
+"""The classifier recipe: its normalisations and their comparison."""
+
+import csv
+import statistics
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from recipes.classifier import NORMS, Config, compare
+from recipes.classifier.train import train
+from zoo import cards, files, hub
+
+SMALL = {"width": 8, "image_size": 8, "batch_size": 8, "num_classes": 3}
+
+
+def norms(model):
+    return [layer for layer in model.classifier.layers if "normalization" in layer.name]
+
+
+@pytest.mark.parametrize(
+    ("norm", "kind", "groups"),
+    [
+        ("batch", keras.layers.BatchNormalization, lambda channels: None),
+        ("group", keras.layers.GroupNormalization, lambda channels: 4),
+        ("instance", keras.layers.GroupNormalization, lambda channels: channels),
+        ("layer", keras.layers.GroupNormalization, lambda channels: 1),
+    ],
+    ids=["batch", "group", "instance", "layer"],
+)
+def test_every_convolution_is_normalised(norm, kind, groups):
+    model = zoo.Classifier("classifier", SMALL | {"norm": norm, "groups": 4})
+    convolutions = [x for x in model.classifier.layers if isinstance(x, keras.layers.Conv2D)]
+    assert len(norms(model)) == len(convolutions) == 9
+    for layer in norms(model):
+        assert type(layer) is kind
+        assert getattr(layer, "groups", None) == groups(layer.output.shape[-1])
+        assert layer.gamma.shape == layer.output.shape[-1:], "one gamma per channel"
+    assert not any(convolution.use_bias for convolution in convolutions)
+
+
+def test_none_has_no_normalisation():
+    model = zoo.Classifier("classifier", SMALL | {"norm": "none"})
+    assert norms(model) == []
+    assert all(x.use_bias for x in model.classifier.layers if isinstance(x, keras.layers.Conv2D))
+
+
+def test_a_stage_of_ten_channels_in_five_groups():
+    model = zoo.Classifier("classifier", {"width": 10, "norm": "group", "groups": 5})
+    assert {layer.groups for layer in norms(model)} == {5}
+    assert {layer.gamma.shape for layer in norms(model)} == {(10,), (20,), (40,)}
+    assert model.feature_size == 40
+    with pytest.raises(ValueError, match=r"^groups must divide width, but 8 does not divide 10\.$"):
+        zoo.Classifier("classifier", {"width": 10, "norm": "group"})
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_initial_gamma_and_beta(norm):
+    for layer in norms(zoo.Classifier("classifier", SMALL | {"norm": norm})):
+        assert (keras.ops.convert_to_numpy(layer.gamma) == 1).all()
+        assert (keras.ops.convert_to_numpy(layer.beta) == 0).all()
+    model = zoo.Classifier("classifier", SMALL | {"norm": norm, "norm_init": "random_uniform"})
+    values = np.concatenate([[layer.gamma, layer.beta] for layer in norms(model)], axis=1)
+    assert np.abs(values).max() <= 0.05
+    # Uniform in [-a, a] has the standard deviation a / sqrt(3).
+    np.testing.assert_allclose(values.std(), 0.05 / np.sqrt(3), rtol=0.15)
+
+
+def test_blocks_deepen_and_the_stem_halves():
+    one, three = (zoo.Classifier("classifier", SMALL | {"blocks": n}) for n in (1, 3))
+    # A block more per stage of c channels: two 3x3 kernels, gamma, beta and moving statistics.
+    more = sum(2 * (2 * 9 * c * c + 2 * 4 * c) for c in (8, 16, 32))
+    assert three.count_params() - one.count_params() == more
+    for strides, last in ((1, 2), (2, 1)):
+        model = zoo.Classifier("classifier", SMALL | {"stem_strides": strides})
+        shape = model.classifier.get_layer("features").input.shape
+        assert shape == (None, last, last, 32)
+
+
+@pytest.fixture
+def sources(tmp_path):
+    """Images whose class is their grey level, to train on and to test on."""
+    named = {}
+    for name, count in (("dataset", 30), ("test_dataset", 12)):
+        labels = np.arange(count) % 3
+        images = np.zeros((count, 8, 8, 1), np.uint8) + (100 * labels)[:, None, None, None]
+        np.savez(tmp_path / f"{name}.npz", images=images.astype(np.uint8), labels=labels)
+        named[name] = f"npz:{tmp_path / name}.npz"
+    return named
+
+
+def test_comparison_is_of_all_norms_and_goes_on(sources, tmp_path, capsys):
+    comparison = compare.Comparison.from_dict(
+        SMALL | sources | {"steps": 1, "save_every": 1, "seeds": 1, "groups": 4, "holdout": 0}
+    )
+    rows = compare.compare(comparison, tmp_path / "runs")
+    assert [(row["norm"], row["seed"]) for row in rows] == [(norm, 0) for norm in NORMS]
+    model = zoo.load(tmp_path / "runs" / "layer_0" / "model")
+    with np.load(tmp_path / "test_dataset.npz") as test:
+        accuracy = np.mean(model.predict(test["images"]).argmax(1) == test["labels"])
+    assert rows[3] == {"norm": "layer", "seed": 0, "test_accuracy": round(accuracy, 5)}
+
+    with open(tmp_path / "runs" / "comparison.csv", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["test_accuracy"] for row in written] == [str(row["test_accuracy"]) for row in rows]
+    table = (tmp_path / "runs" / "comparison.md").read_text().splitlines()
+    assert len(table) == 2 + len(NORMS)
+    assert table[5] == f"| layer | {100 * accuracy:.2f} ± 0.00 | 1 |"
+    with Image.open(tmp_path / "runs" / "comparison.png") as picture:
+        assert min(picture.size) > 400
+
+    capsys.readouterr()
+    assert compare.compare(comparison, tmp_path / "runs") == rows
+    assert "step" not in capsys.readouterr().out, "nothing is trained again"
+
+
+def test_summary_is_mean_and_standard_deviation():
+    accuracies = {"batch": [0.9, 0.92, 0.93], "none": [0.8]}
+    rows = [
+        {"norm": norm, "seed": seed, "test_accuracy": value}
+        for norm, values in accuracies.items()
+        for seed, value in enumerate(values)
+    ]
+    summary = compare.summarise(rows)
+    assert summary["batch"] == (
+        pytest.approx(np.mean(accuracies["batch"])),
+        pytest.approx(np.std(accuracies["batch"], ddof=1)),
+        3,
+    )
+    assert summary["none"] == (0.8, 0.0, 1)
+    assert statistics.stdev([0.9, 0.92, 0.93]) == summary["batch"][1]
+
+
+def test_publishing_measures_the_published_files(sources, tmp_path):
+    config = Config.from_dict(SMALL | sources | {"steps": 2, "save_every": 1})
+    train(config, tmp_path / "run")
+    (tmp_path / "checkpoints").mkdir()
+    folder = cards.publish("mine", tmp_path / "run", tmp_path / "checkpoints")
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.json", "metadata.json", hub.WEIGHTS, "history.csv")
+    }
+    metadata = files.read_json(folder / "metadata.json")
+    model = zoo.load(folder)
+    with np.load(tmp_path / "test_dataset.npz") as test:
+        accuracy = np.mean(model.predict(test["images"]).argmax(1) == test["labels"])
+    assert metadata["metrics"] == {"test_accuracy": round(accuracy, 4)}
+    assert metadata["parameters"] == {"classifier": model.count_params()}
+    assert set(metadata["files"]) == {"config.json", hub.WEIGHTS, "history.csv"}
+
+    text = cards.card(metadata | {"dataset": "fashion_mnist"})
+    assert f"| Test accuracy | {accuracy:.2%} of 12 test images, which chose nothing |" in text
+    assert "| Training | 2 steps, 0 minutes |" in text
+    assert "takes uint8 images, (N, 8, 8, 1)" in text
+    assert "samples.png" not in text

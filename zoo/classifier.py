@@ -1,0 +1,147 @@
+"""`Classifier`: a network from images to classes as a `keras.Model`, trained by plain `fit`."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import data, labelled
+from zoo.metrics import features
+from zoo.model import RecipeModel, to_float
+from zoo.optimizers import make_classifier_optimizer
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Classifier(RecipeModel):
+    """An image classifier, built by a recipe from its config.
+
+    Images are uint8 of the config's size and channels. Called like a layer, or through
+    `predict_on_batch`, it gives logits, which the loss is made of; `predict` gives probabilities.
+
+    One `fit` step is one update on one batch, shuffled and augmented by NumPy: a step is a pure
+    function of weights and batch on every backend.
+
+    Args:
+        recipe: Name of a recipe, a folder of `recipes/`.
+        config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
+        name: Name of the Keras model; the recipe's by default.
+
+    Raises:
+        ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
+            unknown name or wrong value.
+    """
+
+    kind = "Classifier"
+    networks = ("classifier",)
+
+    def call(self, images, training=False):
+        """Maps uint8 images (N, H, W, C) to float32 logits (N, classes)."""
+        return self.classifier(to_float(images), training=training)["logits"]
+
+    def predict(self, images, batch_size=256):
+        """Returns class probabilities.
+
+        Args:
+            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels.
+            batch_size: Images per forward pass; no effect on the result.
+
+        Returns:
+            float32 array of shape (N, classes) whose rows sum to 1.
+
+        Raises:
+            ValueError: For images of another type or shape.
+        """
+        logits = self._outputs("logits", images, batch_size)
+        return ops.convert_to_numpy(ops.softmax(logits))
+
+    def features(self, images, batch_size=256):
+        """Returns the activations that the logits are a linear function of.
+
+        Args and errors: as `predict`.
+
+        Returns:
+            float32 array of shape (N, d), d being `feature_size`.
+        """
+        return self._outputs("features", images, batch_size)
+
+    @property
+    def feature_size(self):
+        """Number of features, d."""
+        return self.classifier.output["features"].shape[-1]
+
+    def _outputs(self, name, images, batch_size):
+        def run(batch):
+            return self.classifier.predict_on_batch(to_float(batch))[name]
+
+        images = check_images(images, self.config.image_shape)
+        return np.concatenate([*features.extract(run, images, batch_size, progress=False)])
+
+    # Training
+
+    def compile(self, optimizer=None, **kwargs):
+        """Prepares training; called by `fit` with the recipe's own settings when it has not been.
+
+        Args:
+            optimizer: A Keras optimizer or its name; the config's by default.
+            **kwargs: As for `keras.Model.compile`; by default cross-entropy and accuracy.
+        """
+        optimizer = keras.optimizers.get(optimizer or make_classifier_optimizer(self.config))
+        optimizer.build(self.trainable_variables)
+        defaults = {
+            "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            "jit_compile": self.jit_compile_default,
+        }
+        super().compile(optimizer=optimizer, **defaults | kwargs)
+
+    def fit(self, x, y=None, *, validation_data=None, **kwargs):
+        """Trains on images and labels; see `zoo.model.RecipeModel.fit`.
+
+        Args:
+            x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
+            y: Labels of an array, integers of shape (N,).
+            validation_data: Images to measure after every epoch: a data source, or (array, labels).
+            **kwargs: `epochs`, `steps_per_epoch`, `initial_epoch`, `callbacks`, `verbose`.
+
+        Returns:
+            The `keras.callbacks.History`.
+        """
+        if validation_data is not None:
+            arrays = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+            validation_data = self._evaluation_batches(*arrays)
+        return super().fit(x, y, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x, y=None, **kwargs):
+        """Measures loss and accuracy.
+
+        Args:
+            x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
+            y: Labels of an array, integers of shape (N,).
+            **kwargs: As for `keras.Model.evaluate`.
+
+        Returns:
+            A dict: "loss", the mean cross-entropy, and "accuracy", a fraction.
+        """
+        if not self.compiled:
+            self.compile()
+        if not isinstance(x, labelled.EvaluationBatches):  # fit's own call has made them
+            x = self._evaluation_batches(x, y)
+        return super().evaluate(x, **{"verbose": 0, "return_dict": True} | kwargs)
+
+    def _evaluation_batches(self, x, y=None):
+        images = data.as_images(x, y).resized(self.config.image_shape)
+        return labelled.EvaluationBatches(images, self.config)
+
+    def batches(self, images, first_step):
+        return labelled.training_batches(images, self.config, first_step)
+
+
+def check_images(images, shape):
+    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape)."""
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != tuple(shape):
+        height, width, channels = shape
+        raise ValueError(
+            f"Images must be uint8 of shape (N, {height}, {width}, {channels}), but are "
+            f"{images.dtype} of shape {images.shape}."
+        )
+    return images

@@ -1,0 +1,24 @@
+"""The normalisations a recipe chooses among, by name."""
+
+import keras
+
+from zoo.layers.batch_norm import BatchNormalization
+
+
+def normalization(norm, groups=8, **kwargs):
+    """Returns a layer that normalises features (N, H, W, C), with one gamma and beta per channel.
+
+    Args:
+        norm: "batch" (Ioffe & Szegedy 2015); or within each sample "layer", over H, W and C (Ba et
+            al. 2016), "instance", over H and W (Ulyanov et al. 2016), or "group", over H, W and
+            the channels of a group (Wu & He 2018, equation 7, whose section 3.1 has the others as
+            one group and as one group per channel); or "none".
+        groups: Groups of "group"; a divisor of C.
+        **kwargs: Initializers and constraints of gamma and beta.
+    """
+    if norm == "none":
+        return keras.layers.Identity()
+    if norm == "batch":
+        return BatchNormalization(**kwargs)
+    groups = {"layer": 1, "instance": -1, "group": groups}[norm]
+    return keras.layers.GroupNormalization(groups, **kwargs)

@@ -1,0 +1,127 @@
+"""`RecipeModel`: what the zoo's models share, whatever they are trained for."""
+
+import pathlib
+
+import keras
+from keras import ops
+
+from zoo import data, files, registry
+
+
+class RecipeModel(keras.Model):
+    """A model that a recipe builds from its config, and that is saved as these two and weights.
+
+    A subclass names its `networks`: the recipe's `model.py` builds each by `build_<network>`, and
+    the model has each as an attribute.
+
+    Args:
+        recipe: Name of a recipe, a folder of `recipes/`.
+        config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
+        name: Name of the Keras model; the recipe's by default.
+
+    Raises:
+        ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
+            unknown name or wrong value.
+    """
+
+    kind = None
+    networks = ()
+
+    def __init__(self, recipe, config=None, name=None):
+        Config = registry.import_recipe(recipe).Config
+        if Config.kind != self.kind:
+            raise ValueError(f"The recipe {recipe!r} makes a {Config.kind}, not a {self.kind}.")
+        if not isinstance(config, Config):
+            config = Config.from_dict(config or {})
+        super().__init__(name=name or recipe)
+        self.recipe = recipe
+        self.config = config
+        for network in self.networks:
+            setattr(self, network, self.build_network(network))
+        self.built = True
+
+    def build_network(self, network):
+        """Builds a network anew as the recipe does."""
+        model = registry.import_recipe(self.recipe, "model")
+        return getattr(model, f"build_{network}")(self.config)
+
+    @property
+    def step(self):
+        """Training steps taken since `compile`."""
+        return int(ops.convert_to_numpy(self.optimizer.iterations.value)) if self.compiled else 0
+
+    @property
+    def jit_compile_default(self):
+        """The config's `jit` in the terms of `keras.Model.compile`."""
+        return {"auto": "auto", "on": True, "off": False}[self.config.jit]
+
+    # Training
+
+    def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
+        """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
+
+        Args:
+            x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
+            y: Labels of an array, integers of shape (N,); classifiers and conditional models only.
+            epochs: Number of epochs.
+            steps_per_epoch: Steps per epoch; by default as many as see every image once.
+            initial_epoch: Where to go on counting.
+            **kwargs: `callbacks` and `verbose` as in Keras.
+
+        Returns:
+            The `keras.callbacks.History`.
+        """
+        if not self.compiled:
+            self.compile()
+        images = data.as_images(x, y).resized(self.config.image_shape)
+        if steps_per_epoch is None:
+            steps_per_epoch = -(-len(images) // self.images_per_step)
+        return super().fit(
+            self.batches(images, first_step=self.step),
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            initial_epoch=initial_epoch,
+            shuffle=False,
+            **kwargs,
+        )
+
+    @property
+    def images_per_step(self):
+        """Fresh images that a training step takes."""
+        return self.config.batch_size
+
+    def batches(self, images, first_step):
+        """Yields what each training step takes, from `first_step` on, endlessly."""
+        raise NotImplementedError
+
+    # Saving
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Saves what is needed to use the model: config and networks, not the state of training.
+
+        Args: As for `keras.Model.save`; `zipped=False` writes the directory format.
+        """
+        if self.compiled:
+            bare = type(self)(self.recipe, self.config, self.name)
+            for network in self.networks:
+                getattr(bare, network).set_weights(getattr(self, network).get_weights())
+            return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        if str(filepath).endswith(".keras") or str(filepath).startswith("hf://"):
+            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+        if not overwrite and pathlib.Path(filepath).exists():
+            raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
+        with files.atomic_folder(filepath) as folder:
+            super().save(folder.absolute(), zipped=zipped, **kwargs)
+            (folder / "assets").rmdir()  # Keras's folder for assets; there are none
+
+    def get_config(self):
+        return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def to_float(images):
+    """Maps pixels in [0, 255] to float32 in [-1, 1], what the networks work with."""
+    return ops.cast(images, "float32") / 127.5 - 1.0
