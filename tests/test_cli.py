@@ -66,6 +66,7 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["sample", "wgan_gp_fmnist", "--truncation", "2"], "truncation must be greater than 0"),
         (["sample", "wgan_gp_fmnist", "--out", "no/grid.png"], "There is no folder 'no'"),
         (["sample", "wgan_gp_fmnist", "--out", "grid.xyz"], "'grid.xyz' does not end like a pict"),
+        (["interpolate", "wgan_gp_fmnist", "--label", "1,x"], "--label takes integers, not"),
         (["interpolate", "wgan_gp_fmnist", "--steps", "1"], "steps must be an integer of at least"),
         (["export", "mnist", "mnist.npz"], "There is no data source 'mnist'"),
         (["export", "cifar10", "cifar10.zip"], "must end in .npz"),

@@ -179,9 +179,9 @@ def test_bad_arguments_are_one_sentence(tiny, arguments, message):
 
 def test_labels_of_a_conditional_model():
     config = zoo.GAN("wgan_gp").config.__class__(num_classes=10)
-    assert sampling.draw(config, 3, seed=0)[1].shape == (3,)
-    np.testing.assert_array_equal(sampling.draw(config, None, labels=range(10))[1], range(10))
-    np.testing.assert_array_equal(sampling.draw(config, 3, labels=4)[1], [4, 4, 4])
+    assert sampling.draw(config, 3, seed=0)[1].shape == (3, 10)
+    np.testing.assert_array_equal(sampling.draw(config, None, labels=range(10))[1], np.eye(10))
+    np.testing.assert_array_equal(sampling.draw(config, 3, labels=4)[1], np.eye(10)[[4, 4, 4]])
     for labels, message in (
         ([1, 2], "3 images need one label for all or 3 labels, but got 2"),
         ([0, 1, 10], "labels must lie between 0 and 9"),

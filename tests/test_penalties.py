@@ -84,3 +84,7 @@ def test_r1_of_a_linear_critic():
     weights = RNG.normal(size=(4, 4, 2)).astype(np.float32)
     penalty = penalties.r1(linear_critic(weights), REAL)
     np.testing.assert_allclose(ops.convert_to_numpy(penalty), np.sum(weights**2) / 2, rtol=1e-5)
+
+
+def test_drift_is_the_mean_square():
+    assert float(penalties.drift(np.array([[1.0], [-3.0]], np.float32))) == 5.0

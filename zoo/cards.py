@@ -44,12 +44,10 @@ def command(recipe, config):
 
 
 def hardware():
-    """Returns the machine in words: CPU cores and model, or the accelerators Keras sees."""
-    import keras
+    """Returns the machine in words: CPU cores and model, or the accelerators in use."""
+    from zoo import backend
 
-    devices = keras.distribution.list_devices()
-    accelerators = [d for d in devices if not d.lower().startswith("cpu")]
-    if accelerators:
+    if accelerators := backend.accelerators():
         return ", ".join(accelerators)
     model = platform.processor() or platform.machine()
     cpuinfo = pathlib.Path("/proc/cpuinfo")

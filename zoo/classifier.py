@@ -81,10 +81,10 @@ class Classifier(RecipeModel):
         """Prepares training; called by `fit` with the recipe's own settings when it has not been.
 
         Args:
-            optimizer: A Keras optimizer; the config's by default.
+            optimizer: A Keras optimizer or its name; the config's by default.
             **kwargs: As for `keras.Model.compile`; by default cross-entropy and accuracy.
         """
-        optimizer = optimizer or make_classifier_optimizer(self.config)
+        optimizer = keras.optimizers.get(optimizer or make_classifier_optimizer(self.config))
         optimizer.build(self.trainable_variables)
         defaults = {
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -140,7 +140,7 @@ def parser():
     _model_argument(sub)
     sub.add_argument("--steps", type=int, default=32, help="images of the walk (default: 32)")
     sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
-    sub.add_argument("--label", type=int, help="class; conditional models only")
+    sub.add_argument("--label", help="class, or 2,7 to walk between two; conditional models only")
     _sampling_arguments(sub, "walk.gif", "animation, .gif or .webp")
 
     sub = command(export, "write a named data set to an .npz, for other backends")
@@ -184,6 +184,17 @@ def show(arguments):
     print((card if card.is_file() else folder / "config.json").read_text(encoding="utf-8"))
 
 
+def _integers(flag, text):
+    """Reads "3" as 3, "2,7" as [2, 7], and None as None."""
+    if text is None:
+        return None
+    try:
+        integers = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"{flag} takes integers, not {text!r}.") from error
+    return integers[0] if len(integers) == 1 else integers
+
+
 def _load_gan(name):
     import zoo
 
@@ -197,13 +208,7 @@ def sample(arguments):
     from zoo import images as pictures
 
     import_keras()
-    labels = None
-    if arguments.labels is not None:
-        try:
-            labels = [int(label) for label in arguments.labels.split(",")]
-        except ValueError as error:
-            raise ValueError(f"--labels takes integers, not {arguments.labels!r}.") from error
-        labels = labels[0] if len(labels) == 1 else labels
+    labels = _integers("--labels", arguments.labels)
     n = arguments.n
     if n is None and not isinstance(labels, list):
         n = 64
@@ -224,7 +229,7 @@ def interpolate(arguments):
     images = _load_gan(arguments.name).interpolate(
         arguments.steps,
         seed=arguments.seed,
-        label=arguments.label,
+        label=_integers("--label", arguments.label),
         truncation=arguments.truncation,
     )
     pictures.save_animation(arguments.out, images)

@@ -123,6 +123,7 @@ class GANConfig(ModelConfig):
     """
 
     kind = "GAN"
+    latents_on_sphere = False  # whether only the direction of a latent matters
 
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
     num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)
@@ -133,6 +134,9 @@ class GANConfig(ModelConfig):
         choices=("wasserstein", "hinge", "non_saturating", "minimax"),
     )
     penalty_weight: float = hyperparameter(0.0, "Weight of the gradient penalty.", minimum=0)
+    drift_weight: float = hyperparameter(
+        0.0, "Weight of the mean square of the scores of real images.", minimum=0
+    )
     n_critic: int = hyperparameter(
         1, "Discriminator updates per generator update, each on a fresh batch.", minimum=1
     )

@@ -23,6 +23,10 @@ class GAN(RecipeModel):
     many discriminator updates, then updates the generator, then its average. Latents come with the
     batch, drawn by NumPy: a step is a pure function of weights and batch on every backend.
 
+    A recipe's `model.py` has `build_generator(config)` and `build_discriminator(config)`, and may
+    have `before_step(gan)`, `prepare_real(gan, real)`, which returns what the discriminator sees of
+    float images, and `after_discriminator_update(gan)`.
+
     Args:
         recipe: Name of a recipe, a folder of `recipes/`.
         config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
@@ -39,9 +43,10 @@ class GAN(RecipeModel):
     def __init__(self, recipe, config=None, name=None):
         super().__init__(recipe, config, name)
         self.training_generator = None
-        self.after_discriminator_update = getattr(
-            registry.import_recipe(recipe, "model"), "after_discriminator_update", None
-        )
+        model = registry.import_recipe(recipe, "model")
+        self.before_step = getattr(model, "before_step", _nothing)
+        self.prepare_real = getattr(model, "prepare_real", _unchanged)
+        self.after_discriminator_update = getattr(model, "after_discriminator_update", _nothing)
         for layer in spectral_norm_layers(self.discriminator):
             layer.update_in_call = False  # the step moves u, once per update; see below
         self.trackers = []
@@ -51,8 +56,11 @@ class GAN(RecipeModel):
         return self.trackers
 
     def call(self, latents, labels=None, training=False):
-        """Generates float images (N, H, W, C) in [-1, 1] from latents (N, latent_size)."""
-        return _apply(self.generator, latents, labels, training)
+        """Generates float images (N, H, W, C) in [-1, 1] from latents (N, latent_size).
+
+        `labels`, for conditional models only, are integers (N,) or weights (N, num_classes).
+        """
+        return self._generate(self.generator, latents, labels, training)
 
     def sample(self, n=None, *, seed=None, labels=None, truncation=1.0, batch_size=64):
         """Generates images.
@@ -77,10 +85,14 @@ class GAN(RecipeModel):
     def interpolate(self, steps=16, *, seed=None, label=None, truncation=1.0, batch_size=64):
         """Walks between two random latents along the great circle through them (slerp).
 
+        Given two classes it walks from one to the other instead, at one random latent: what the
+        classes scale and shift features by is interpolated linearly.
+
         Args:
             steps: How many images, both ends included; at least 2.
             seed, truncation, batch_size: As in `sample`.
-            label: The class of all images; conditional models only. Drawn when not given.
+            label: The class of all images, or a pair of classes to walk between; conditional models
+                only. A class is drawn when none is given.
 
         Returns:
             uint8 array of shape (steps, H, W, C).
@@ -132,11 +144,12 @@ class GAN(RecipeModel):
         Returns:
             The means of the epoch so far, by the names in `LOGS`.
         """
+        self.before_step(self)
         real = to_float(batch["real"])
         logs = {}
         for k in range(self.config.n_critic):
             logs |= self._update_discriminator(
-                real[:, k],
+                self.prepare_real(self, real[:, k]),
                 _at(batch, "real_labels", k),
                 batch["latents"][:, k],
                 _at(batch, "fake_labels", k),
@@ -150,13 +163,13 @@ class GAN(RecipeModel):
 
     def _update_discriminator(self, real, real_labels, latents, fake_labels, mix):
         update_spectral_norms(self.discriminator)
-        fake = _apply(self.training_generator, latents, fake_labels, training=True)
+        fake = self._generate(self.training_generator, latents, fake_labels, training=True)
         fake = ops.stop_gradient(ops.cast(fake, "float32"))
 
         def loss():
             real_scores = _apply(self.discriminator, real, real_labels, training=True)
             fake_scores = _apply(self.discriminator, fake, fake_labels, training=True)
-            total = adversarial = self.d_loss_fn(real_scores, fake_scores)
+            total = self.d_loss_fn(real_scores, fake_scores)
             penalty = ops.zeros((), "float32")
             if self.config.penalty_weight:
                 penalty = penalties.gradient_penalty(
@@ -165,7 +178,9 @@ class GAN(RecipeModel):
                     fake,
                     mix,
                 )
-                total = adversarial + self.config.penalty_weight * penalty
+                total = total + self.config.penalty_weight * penalty
+            if self.config.drift_weight:
+                total = total + self.config.drift_weight * penalties.drift(real_scores)
             real_score, fake_score = _mean(real_scores), _mean(fake_scores)
             return total, {
                 "d_loss": total,
@@ -176,17 +191,21 @@ class GAN(RecipeModel):
             }
 
         logs = self._minimize(loss, self.discriminator, self.optimizer.discriminator)
-        if self.after_discriminator_update:
-            self.after_discriminator_update(self)
+        self.after_discriminator_update(self)
         return logs
 
     def _update_generator(self, latents, labels):
         def loss():
-            fake = _apply(self.training_generator, latents, labels, training=True)
+            fake = self._generate(self.training_generator, latents, labels, training=True)
             total = self.g_loss_fn(_apply(self.discriminator, fake, labels, training=True))
             return total, {"g_loss": total}
 
         return self._minimize(loss, self.training_generator, self.optimizer.generator)
+
+    def _generate(self, network, latents, labels, training):
+        if labels is not None and len(labels.shape) == 1:
+            labels = ops.one_hot(labels, self.config.num_classes)
+        return _apply(network, latents, labels, training)
 
     def _minimize(self, loss, network, optimizer):
         """Takes one step on the trainable variables of one network; returns the loss's logs."""
@@ -210,6 +229,14 @@ class GAN(RecipeModel):
             if id(value) in trainable:
                 new = new + decay * (ops.convert_to_tensor(average) - new)
             backend.assign(average, new)
+
+
+def _nothing(gan):
+    """What a recipe without a hook does there."""
+
+
+def _unchanged(gan, real):
+    return real
 
 
 def _apply(network, x, labels, training):

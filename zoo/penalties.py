@@ -41,6 +41,21 @@ def r1(score_fn, real):
     return ops.mean(_squared_norm(score_fn, ops.cast(real, "float32"))) / 2.0
 
 
+def drift(real_scores):
+    """Mean square of the scores of real images, which keeps a critic's scores near 0.
+
+    A Wasserstein loss is the same for all scores moved by one number (Karras et al. 2018,
+    Appendix A.1).
+
+    Args:
+        real_scores: Discriminator outputs, shape (N,) or (N, 1).
+
+    Returns:
+        A float32 scalar.
+    """
+    return ops.mean(ops.square(ops.cast(real_scores, "float32")))
+
+
 def _squared_norm(score_fn, x):
     """Returns the squared gradient norm of each sample's score, (N,)."""
     gradient = ops.cast(backend.input_gradient(score_fn, x), "float32")

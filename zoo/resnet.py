@@ -17,8 +17,8 @@ from zoo.layers import (
 def generator(config):
     """Builds the network from latents (N, latent_size) to float32 images (N, H, W, C) in [-1, 1].
 
-    With `config.num_classes` it takes [latents, labels], labels being int32 of shape (N,), and its
-    blocks normalise conditionally.
+    With `config.num_classes` it takes [latents, weights of the classes], the latter of shape
+    (N, num_classes): one-hot labels, or what lies between two. Its blocks normalise conditionally.
 
     Args:
         config: A `GANConfig`; every layer has `width` channels.
@@ -27,7 +27,7 @@ def generator(config):
     while size > 7 and size % 2 == 0:  # 32 starts from 4, 28 from 7
         size, blocks = size // 2, blocks + 1
     latents = keras.Input((config.latent_size,), name="latents")
-    labels = [keras.Input((), dtype="int32", name="labels")] if config.num_classes else []
+    labels = [keras.Input((config.num_classes,), name="labels")] if config.num_classes else []
     x = layers.Dense(size * size * config.width)(latents)
     x = layers.Reshape((size, size, config.width))(x)
     for _ in range(blocks):

@@ -12,7 +12,8 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
         n, seed, labels, truncation: As in `zoo.GAN.sample`.
 
     Returns:
-        (latents, labels): float32 (n, latent_size); int32 (n,), or None for an unconditional model.
+        (latents, labels): float32 (n, latent_size), and one-hot (n, num_classes) or None for an
+        unconditional model.
 
     Raises:
         ValueError: For an argument outside its range, or labels the model cannot take.
@@ -24,11 +25,16 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
         raise ValueError(f"seed must be a non-negative integer or None, but is {seed!r}.")
     if not 0 < truncation <= 1:
         raise ValueError(f"truncation must be greater than 0 and at most 1, but is {truncation!r}.")
+    if truncation < 1 and config.latents_on_sphere:
+        raise ValueError(
+            "This model's latents are directions, on a sphere: truncation, which makes them "
+            "shorter, would change nothing, so give none."
+        )
     generator = np.random.default_rng(seed)
     latents = generator.standard_normal((n, config.latent_size), np.float32)
     if labels is None and config.num_classes:
         labels = generator.integers(config.num_classes, size=n)
-    return latents * np.float32(truncation), check_labels(config, labels, n)
+    return latents * np.float32(truncation), one_hot(config, labels, n)
 
 
 def check_positive(n, name, least=1):
@@ -38,8 +44,14 @@ def check_positive(n, name, least=1):
         raise ValueError(f"{name} must be {kind}, but is {n!r}.")
 
 
-def check_labels(config, labels, n):
-    """Returns `labels` as int32 of shape (n,), or None; a `ValueError` says what does not fit."""
+def one_hot(config, labels, n):
+    """Returns labels as float32 of shape (n, num_classes); a `ValueError` says what does not fit.
+
+    Args:
+        config: The model's `GANConfig`.
+        labels: One integer for all or one for each; None stays None.
+        n: How many.
+    """
     if labels is None:
         return None
     if not config.num_classes:
@@ -53,19 +65,26 @@ def check_labels(config, labels, n):
         raise ValueError(f"{n} images need one label for all or {n} labels, but got {len(labels)}.")
     if labels.size and (labels.min() < 0 or labels.max() >= config.num_classes):
         raise ValueError(f"labels must lie between 0 and {config.num_classes - 1}.")
-    return np.broadcast_to(labels, n).astype(np.int32)
+    return np.eye(config.num_classes, dtype=np.float32)[np.broadcast_to(labels, n)]
 
 
 def walk(config, steps, seed=None, label=None, truncation=1.0):
-    """Draws two latents and the points between them; see `zoo.GAN.interpolate`.
+    """Draws what a walk between two latents, or between two classes, needs.
+
+    Args: As for `zoo.GAN.interpolate`.
 
     Returns:
-        (latents, labels): as `draw`, for `steps` images.
+        (latents, labels): as `draw`, for `steps` images; between two classes labels are weighted.
     """
     check_positive(steps, "steps", least=2)
-    ends, drawn = draw(config, 2, seed, label, truncation)
-    labels = None if drawn is None else np.full(steps, drawn[0], np.int32)
-    return slerp(ends[0], ends[1], np.linspace(0, 1, steps, dtype=np.float32)), labels
+    if np.ndim(label) > 1 or np.ndim(label) == 1 and len(label) != 2:
+        raise ValueError(f"label must be one class, or two to walk between, but is {label!r}.")
+    t = np.linspace(0, 1, steps, dtype=np.float32)
+    ends, classes = draw(config, 2, seed, label, truncation)
+    if np.ndim(label) == 1:
+        return np.repeat(ends[:1], steps, axis=0), lerp(*classes, t)
+    labels = None if classes is None else np.repeat(classes[:1], steps, axis=0)
+    return slerp(*ends, t), labels
 
 
 def slerp(start, end, t):
@@ -82,12 +101,17 @@ def slerp(start, end, t):
     angle = np.arccos(np.clip(cosine, -1.0, 1.0))
     t = t[:, None]
     if np.sin(angle) < 1e-6:
-        return (1 - t) * start + t * end
+        return lerp(start, end, t[:, 0])
     return (np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)
 
 
+def lerp(start, end, t):
+    """Linear interpolation, (1-t) start + t end; arguments and result as for `slerp`."""
+    return start + t[:, None] * (end - start)
+
+
 def generate(generator, latents, labels=None, batch_size=64):
-    """Runs a generator over latents in batches.
+    """Runs a generator over latents, and one-hot labels if it takes any, in batches.
 
     Returns:
         uint8 images of shape (N, H, W, C).

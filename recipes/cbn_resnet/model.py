@@ -8,7 +8,10 @@ from zoo.layers import SpectralNorm
 
 
 def build_generator(config):
-    """Maps latents (N, latent_size) and labels (N,) to float32 images (N, H, W, C) in [-1, 1]."""
+    """Maps latents (N, latent_size) and one-hot labels (N, num_classes) to float32 images.
+
+    The images have shape (N, H, W, C) and lie in [-1, 1].
+    """
     return resnet.generator(config)
 
 

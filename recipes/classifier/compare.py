@@ -5,6 +5,7 @@ split, as in Wu & He 2018, section 4.1, at the size of this recipe.
 """
 
 import dataclasses
+import importlib.util
 import pathlib
 import statistics
 
@@ -34,20 +35,26 @@ def compare(comparison, workdir):
 
     Returns:
         The rows of `comparison.csv`: dicts of norm, seed and test_accuracy.
+
+    Raises:
+        ValueError: If Matplotlib is missing, or there are no test images.
     """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ValueError('The plot needs Matplotlib: pip install "keras-gan-zoo[plot]".')
+    images = labelled.test_images(comparison)
     workdir, rows = pathlib.Path(workdir), []
     values = comparison.to_dict()
     count = values.pop("seeds")
     for norm in NORMS if comparison.norm == "all" else (comparison.norm,):
         for seed in range(comparison.seed, comparison.seed + count):
             config = Config.from_dict(values | {"norm": norm, "seed": seed})
-            rows.append(run(config, workdir / f"{norm}_{seed}"))
+            rows.append(run(config, images, workdir / f"{norm}_{seed}"))
             write(rows, workdir)
     return rows
 
 
-def run(config, workdir):
-    """Trains and measures one classifier, unless `workdir` holds its result.
+def run(config, images, workdir):
+    """Trains one classifier and measures it on `images`, unless `workdir` holds its result.
 
     Returns:
         Its row of the comparison.
@@ -58,7 +65,6 @@ def run(config, workdir):
         if result["config"] == config.to_dict():
             return result["row"]
     keras.utils.clear_session()
-    images = labelled.test_images(config)  # a mistake in its name shows before the training
     model = train(config, workdir)
     row = {
         "norm": config.norm,

@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.layers import EqualizedConv2D, EqualizedDense
+from zoo.layers import (
+    EqualizedConv2D,
+    EqualizedDense,
+    EqualizedDownsampleConv2D,
+    EqualizedUpsampleConv2D,
+)
 
 
 def to_numpy(x):
@@ -41,12 +46,14 @@ def test_fan_in_of_a_grouped_convolution_is_that_of_one_group():
     [(EqualizedDense(256), (512,)), (EqualizedConv2D(64, 3), (8, 8, 64))],
 )
 def test_weights_of_unit_variance_keep_the_variance_of_a_rectified_signal(layer, shape):
-    x = np.maximum(np.random.default_rng(0).normal(size=(64, *shape)), 0).astype("float32")
-    y = to_numpy(layer(x))
+    rng = np.random.default_rng(0)
+    # Rectified, then of random sign: a mean that is not 0 would make outputs vary together.
+    x = np.maximum(rng.normal(size=(64, *shape)), 0) * rng.choice([-1, 1], (64, *shape))
+    y = to_numpy(layer(x.astype("float32")))
     assert np.std(to_numpy(layer.kernel)) == pytest.approx(1.0, abs=0.02)
     assert not to_numpy(layer.bias).any()
     # The mean square of rectified N(0, 1) is 1/2, and gain^2 = 2.
-    assert np.mean(y**2) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(y**2) == pytest.approx(1.0, abs=0.05)
 
 
 def test_adam_moves_wide_and_narrow_layers_at_the_same_relative_speed():
@@ -59,3 +66,18 @@ def test_adam_moves_wide_and_narrow_layers_at_the_same_relative_speed():
         after = to_numpy(model.layers[0].kernel)
         changes.append(np.sqrt(np.mean((after - before) ** 2)))
     np.testing.assert_allclose(changes, 0.01, rtol=0.01)
+
+
+@pytest.mark.parametrize("kind", [EqualizedUpsampleConv2D, EqualizedDownsampleConv2D])
+def test_folded_convolutions_equal_the_two_layers(kind):
+    folded, plain = kind(5, 3, padding="same"), EqualizedConv2D(5, 3, padding="same")
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 4)).astype("float32")
+    folded.build(x.shape)
+    plain.build(x.shape)
+    plain.set_weights([to_numpy(folded.kernel), np.arange(5.0)])
+    folded.set_weights(plain.get_weights())
+    if kind is EqualizedUpsampleConv2D:
+        expected = plain(keras.layers.UpSampling2D(2)(x))
+    else:
+        expected = keras.layers.AveragePooling2D(2)(plain(x))
+    np.testing.assert_allclose(to_numpy(folded(x)), to_numpy(expected), rtol=1e-5, atol=1e-5)

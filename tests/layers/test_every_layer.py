@@ -13,6 +13,12 @@ CASES = {
     "MinibatchStddev": lambda **k: layers.MinibatchStddev(2, epsilon=1e-6, **k),
     "EqualizedDense": lambda **k: layers.EqualizedDense(5, gain=1.5, **k),
     "EqualizedConv2D": lambda **k: layers.EqualizedConv2D(5, 3, gain=1.5, padding="same", **k),
+    "EqualizedUpsampleConv2D": lambda **k: layers.EqualizedUpsampleConv2D(
+        5, 3, gain=1.5, padding="same", **k
+    ),
+    "EqualizedDownsampleConv2D": lambda **k: layers.EqualizedDownsampleConv2D(
+        5, 3, gain=1.5, padding="same", **k
+    ),
     "SpectralNorm": lambda **k: layers.SpectralNorm(
         keras.layers.Conv2D(5, 3, **k), power_iterations=2, update_in_call=False
     ),

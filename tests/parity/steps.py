@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import registry
+from zoo import cards, registry
 from zoo.optimizers import AdversarialOptimizer
 
 SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
@@ -40,7 +40,8 @@ def step(recipe):
     model.compile(AdversarialOptimizer(*adams) if adversarial else adams[0])
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype(np.uint8)
     labels = np.arange(32) % 10
-    logs = model.fit(images, labels, steps_per_epoch=1, verbose=0).history
+    measured = {} if adversarial else {"validation_data": (images, labels)}
+    logs = model.fit(images, labels, steps_per_epoch=1, verbose=0, **measured).history
     results = {f"log {name}": values for name, values in logs.items()}
     for network in (*networks, "training_generator") if adversarial else networks:
         for i, weight in enumerate(getattr(model, network).get_weights()):
@@ -63,7 +64,7 @@ def main(out):
     for name in zoo.list_models():
         results[f"outputs {name}"] = outputs(zoo.load(name))
     loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)
-    np.savez(out, loaded=sorted(loaded), **results)
+    np.savez(out, loaded=sorted(loaded), hardware=cards.hardware(), **results)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,11 @@ def test_other_backends_never_import_tensorflow(results, backend):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_a_card_names_the_same_machine(results, backend):
+    assert results[backend]["hardware"] == results["tensorflow"]["hardware"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize(
     "tests", ["tests/layers", "tests/test_constraints.py", "tests/test_penalties.py"]
 )

@@ -11,6 +11,8 @@ Each backend offers the same functions:
     The body of `keras.Model.train_step` on this backend, around `model.adversarial_step(batch)`.
 `assign(variable, value)`
     Assigns a value every replica agrees on, inside a distributed step too.
+`accelerators()`
+    The names of the GPUs and TPUs it computes on; empty on a CPU.
 """
 
 import importlib
@@ -23,3 +25,4 @@ value_and_grad = _module.value_and_grad
 input_gradient = _module.input_gradient
 train_step = _module.train_step
 assign = _module.assign
+accelerators = _module.accelerators

@@ -44,3 +44,7 @@ def train_step(model, state, data):
 
 def assign(variable, value):
     variable.assign(value)
+
+
+def accelerators():
+    return [d.device_kind for d in jax.devices() if d.platform != "cpu"]

@@ -36,3 +36,9 @@ def assign(variable, value):
         variable.assign(value)
     else:
         context.merge_call(update, args=(value,))
+
+
+def accelerators():
+    devices = tf.config.list_physical_devices("GPU") + tf.config.list_physical_devices("TPU")
+    details = map(tf.config.experimental.get_device_details, devices)
+    return [d.get("device_name", "accelerator") for d in details]

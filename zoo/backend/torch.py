@@ -6,7 +6,10 @@ import torch
 def value_and_grad(fn, variables, state):
     with torch.enable_grad():
         loss, auxiliary = fn()
-        gradients = torch.autograd.grad(loss, [v.value for v in variables])
+        # A variable of a branch not taken has the gradient 0, as on the other backends.
+        gradients = torch.autograd.grad(
+            loss, [v.value for v in variables], allow_unused=True, materialize_grads=True
+        )
     detached = {k: v.detach() for k, v in auxiliary.items()}
     return (loss.detach(), detached), list(gradients)
 
@@ -25,3 +28,7 @@ def train_step(model, data):
 
 def assign(variable, value):
     variable.assign(value)
+
+
+def accelerators():
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -2,7 +2,12 @@
 
 from zoo.layers.batch_norm import BatchNormalization
 from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
-from zoo.layers.equalized import EqualizedConv2D, EqualizedDense
+from zoo.layers.equalized import (
+    EqualizedConv2D,
+    EqualizedDense,
+    EqualizedDownsampleConv2D,
+    EqualizedUpsampleConv2D,
+)
 from zoo.layers.instance_norm import InstanceNormalization
 from zoo.layers.minibatch_stddev import MinibatchStddev
 from zoo.layers.normalization import normalization
@@ -24,6 +29,8 @@ __all__ = [
     "DiscriminatorBlock",
     "EqualizedConv2D",
     "EqualizedDense",
+    "EqualizedDownsampleConv2D",
+    "EqualizedUpsampleConv2D",
     "FirstDiscriminatorBlock",
     "GeneratorBlock",
     "InstanceNormalization",

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from zoo.layers.folded import DownsampleConv2D, UpsampleConv2D
+
 RECTIFIER_GAIN = math.sqrt(2.0)
 
 
@@ -88,3 +90,25 @@ class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
 
     def __init__(self, filters, kernel_size, gain=RECTIFIER_GAIN, **kwargs):
         super().__init__(filters, kernel_size, gain=gain, **kwargs)
+
+
+@keras.saving.register_keras_serializable("zoo")
+class EqualizedUpsampleConv2D(_Equalized, UpsampleConv2D):
+    """`UpSampling2D(2)`, then `EqualizedConv2D`, folded into one transposed convolution.
+
+    Args: as for `EqualizedConv2D`, without strides, dilation and groups; the size is odd.
+
+    Output shape:
+        `(N, 2 H, 2 W, filters)`.
+    """
+
+
+@keras.saving.register_keras_serializable("zoo")
+class EqualizedDownsampleConv2D(_Equalized, DownsampleConv2D):
+    """`EqualizedConv2D`, then `AveragePooling2D(2)`, folded into one convolution with stride 2.
+
+    Args: as for `EqualizedUpsampleConv2D`.
+
+    Output shape:
+        `(N, H // 2, W // 2, filters)`.
+    """

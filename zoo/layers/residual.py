@@ -3,14 +3,15 @@
 import keras
 
 from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization, can_synchronize
+from zoo.layers.folded import UpsampleConv2D
 
 
-def residual_convolution(filters, size, dtype, gain=2.0, use_bias=True):
-    """The convolution of the residual blocks: resolution kept, Glorot uniform times sqrt(gain).
+def residual_convolution(filters, size, dtype, gain=2.0, use_bias=True, kind=keras.layers.Conv2D):
+    """The convolution of the residual blocks: zero-padded, Glorot uniform times sqrt(gain).
 
     The gain is 2 on the residual path, where a rectifier halves the signal, and 1 on the skip.
     """
-    return keras.layers.Conv2D(
+    return kind(
         filters,
         size,
         padding="same",
@@ -220,7 +221,8 @@ class GeneratorBlock(keras.layers.Layer):
         self.resize.build(inputs_shape)
         self.normalization_1 = _normalization(self)
         self.normalization_1.build(inputs_shape, *conditions)
-        self.convolution_1 = residual_convolution(self.filters, 3, self.dtype_policy)
+        kind = UpsampleConv2D if self.upsample else keras.layers.Conv2D
+        self.convolution_1 = residual_convolution(self.filters, 3, self.dtype_policy, kind=kind)
         self.convolution_1.build(inputs_shape)
         self.normalization_2 = _normalization(self)
         self.normalization_2.build(outputs_shape, *conditions)
@@ -236,14 +238,14 @@ class GeneratorBlock(keras.layers.Layer):
     def call(self, inputs, condition=None, training=None):
         conditions = () if condition is None else (condition,)
         x = keras.ops.relu(self.normalization_1(inputs, *conditions, training=training))
-        skip = inputs
-        if self.upsample:
-            x, skip = self.resize(x), self.resize(skip)
         x = self.convolution_1(x)
         x = keras.ops.relu(self.normalization_2(x, *conditions, training=training))
         x = self.convolution_2(x)
+        skip = inputs
         if self.skip_convolution is not None:
             skip = self.skip_convolution(skip)
+        if self.upsample:  # after the 1 x 1 convolution, with which it commutes
+            skip = self.resize(skip)
         return x + skip
 
     def compute_output_shape(self, inputs_shape, condition_shape=None):

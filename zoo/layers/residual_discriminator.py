@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.layers.folded import DownsampleConv2D
 from zoo.layers.residual import residual_convolution
 from zoo.layers.spectral_norm import SpectralNorm
 
@@ -60,7 +61,8 @@ class DiscriminatorBlock(keras.layers.Layer):
         hidden_shape = (*input_shape[:-1], self.hidden_filters or input_shape[-1])
         self.convolution_1 = _convolution(self, hidden_shape[-1], 3)
         self.convolution_1.build(input_shape)
-        self.convolution_2 = _convolution(self, self.filters, 3)
+        kind = DownsampleConv2D if self.downsample else keras.layers.Conv2D
+        self.convolution_2 = _convolution(self, self.filters, 3, kind=kind)
         self.convolution_2.build(hidden_shape)
         self.skip_convolution = None
         if self.downsample or input_shape[-1] != self.filters:
@@ -72,11 +74,11 @@ class DiscriminatorBlock(keras.layers.Layer):
     def call(self, inputs, training=None):
         x = self.convolution_1(keras.ops.relu(inputs), training=training)
         x = self.convolution_2(keras.ops.relu(x), training=training)
-        skip = inputs
+        # Averaging commutes with the 1 x 1 convolution, which then has a quarter of the pixels.
+        skip = self.resize(inputs) if self.downsample else inputs
         if self.skip_convolution is not None:
             skip = self.skip_convolution(skip, training=training)
-        # Averaging is linear, so that one pooling of the sum does for both paths.
-        return self.resize(x + skip) if self.downsample else x + skip
+        return x + skip
 
     def compute_output_shape(self, input_shape):
         return _output_shape(input_shape, self.filters, self.downsample)
@@ -131,7 +133,7 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
     def build(self, input_shape):
         self.convolution_1 = _convolution(self, self.filters, 3)
         self.convolution_1.build(input_shape)
-        self.convolution_2 = _convolution(self, self.filters, 3)
+        self.convolution_2 = _convolution(self, self.filters, 3, kind=DownsampleConv2D)
         self.convolution_2.build((*input_shape[:-1], self.filters))
         self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
         self.skip_convolution.build(input_shape)
@@ -140,7 +142,7 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         x = keras.ops.relu(self.convolution_1(inputs, training=training))
-        x = self.resize(self.convolution_2(x, training=training))
+        x = self.convolution_2(x, training=training)
         return x + self.skip_convolution(self.resize(inputs), training=training)
 
     def compute_output_shape(self, input_shape):
@@ -155,8 +157,8 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
         }
 
 
-def _convolution(block, filters, size, gain=2.0):
-    convolution = residual_convolution(filters, size, block.dtype_policy, gain)
+def _convolution(block, filters, size, gain=2.0, kind=keras.layers.Conv2D):
+    convolution = residual_convolution(filters, size, block.dtype_policy, gain, kind=kind)
     if not block.spectral_norm:
         return convolution
     return SpectralNorm(convolution, power_iterations=block.power_iterations)

@@ -1,0 +1,31 @@
+"""ProGAN (Karras et al. 2018): both networks grow from 4x4 pixels to full resolution."""
+
+import dataclasses
+
+from zoo.config import GANConfig, hyperparameter
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config(GANConfig):
+    """Hyperparameters of ProGAN: those of the paper's Appendix A, at widths for small images."""
+
+    latent_size: int = 256
+    width: int = 128
+    max_width: int = hyperparameter(
+        256, "Bound on the channels, which double with every halving of the size.", minimum=1
+    )
+    stage_steps: int = hyperparameter(
+        9_000,
+        "Generator steps for which each resolution fades in, and for which it then trains "
+        "before the next; the last trains to the end.",
+        minimum=1,
+    )
+    loss: str = "wasserstein"
+    penalty_weight: float = 10.0
+    drift_weight: float = 1e-3
+    generator_learning_rate: float = 1e-3
+    discriminator_learning_rate: float = 1e-3
+    beta_2: float = 0.99
+    steps: int = 100_000
+
+    latents_on_sphere = True
