@@ -15,9 +15,14 @@ def save_curves(path, rows):
     Args:
         path: the picture to write.
         rows: dicts as of `history.csv`, with `step`; a cell may be missing or empty.
-    """
-    from matplotlib.figure import Figure
 
+    Raises:
+        ValueError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError("Curves need matplotlib: pip install 'keras-gan-zoo[plot]'.") from error
     panels = {}
     for name in dict.fromkeys(key for row in rows for key in row):
         if name not in ("step", "minutes"):
