@@ -78,6 +78,12 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("labelled", {"keras", "numpy", "zoo.data"}),
         ("data", {"keras", "numpy", "PIL", "tensorflow_datasets"}),
         ("sampling", {"keras", "numpy"}),
+        ("card_numbers", set()),
+        ("card_text", {"huggingface_hub", "zoo.card_numbers", "zoo.registry"}),
+        ("metrics/kernel", {"numpy", "zoo.metrics"}),
+        ("metrics/precision_recall", {"numpy", "zoo.metrics"}),
+        ("metrics/inception_score", {"numpy"}),
+        ("metrics/frechet", {"numpy", "zoo.metrics"}),
     ],
 )
 def test_arrows(name, allowed):
