@@ -125,6 +125,7 @@ def test_a_named_reference_is_extracted_once(gan, monkeypatch, cache):
     [
         ("model", {"metrics": ["fidd"]}, "no metric 'fidd'; accepted are fid, kid, prdc, is"),
         ("model", {"metrics": []}, "No metric is named"),
+        ("model", {"samples": 19}, "kid needs at least 20 images of each; there are 19"),
         ("model", {"samples": 0}, "must be a positive integer, but is 0"),
         ("model", {"reference": "tset"}, "no reference 'tset'; accepted are test, train"),
         ("model", {"reference": "cifar10:all"}, "split must be 'train' or 'test'"),
@@ -139,7 +140,7 @@ def test_mistakes_are_said_before_anything_is_measured(subject, options, message
     kinds = {
         "model": [gan],
         "images": [real],
-        "both": [np.zeros((5, 8, 9, 1), np.uint8), gan],
+        "both": [np.zeros((30, 8, 9, 1), np.uint8), gan],
         "floats": [real / 255],
     }
     extractor = Quarters()
@@ -147,6 +148,17 @@ def test_mistakes_are_said_before_anything_is_measured(subject, options, message
     with pytest.raises(ValueError, match=message):
         zoo.compare(kinds.get(subject, [subject]), **arguments)
     assert not extractor.lengths
+
+
+def test_the_time_left_is_known_of_everything(gan, real, tmp_path):
+    """A subject and a reference say how many images they have before one is read."""
+    np.savez(tmp_path / "real.npz", images=real)
+    subject = subjects.open_subject(real[:50])
+    for reference in (real, f"npz:{tmp_path / 'real.npz'}"):
+        blocks = subjects.open_reference(reference, [subject]).images()
+        assert blocks.total == len(real)
+        np.testing.assert_array_equal(np.concatenate(list(blocks)), real)
+    assert subject.stream().total == subject.count == 50
 
 
 def test_pictures_of_different_sizes_are_refused(tmp_path):

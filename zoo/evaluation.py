@@ -12,7 +12,8 @@ from zoo.metrics.inception_score import inception_score
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.precision_recall import precision_recall
 
-METRICS = ("fid", "kid", "prdc", "is", "fid_infinity")
+# The metrics, and the number of images below which they mean nothing.
+METRICS = {"fid": 2, "kid": 20, "prdc": 6, "is": 10, "fid_infinity": 8}
 DEFAULT = ("fid", "kid", "prdc")
 _FEATURES = {"kid", "prdc", "fid_infinity"}  # metrics that need more than statistics
 
@@ -76,6 +77,11 @@ def compare(
     smallest = min(subject.count for subject in opened)
     if any(subject.count > smallest for subject in opened):
         opened = [measurable.open_subject(subject, smallest, seed) for subject in subjects]
+    for metric in metrics:
+        if smallest < METRICS[metric]:
+            raise ValueError(
+                f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
+            )
     target = measurable.open_reference(reference, opened)
     extractor = extractors.get(extractor, target.source, dtype, inception)
     if "is" in metrics and not hasattr(extractor, "predict"):

@@ -132,7 +132,7 @@ def _of_images(images, name, samples, seed):
     shape = images[indices[:1]].shape[1:]
     return Subject(
         name,
-        lambda: _blocks(images, indices),
+        lambda: Blocks(images, indices),
         len(indices),
         shape,
         seed if chosen else None,
@@ -140,9 +140,22 @@ def _of_images(images, name, samples, seed):
     )
 
 
-def _blocks(images, indices):
-    for start in range(0, len(indices), _BLOCK):
-        yield images[indices[start : start + _BLOCK]]
+class Blocks:
+    """Images of a data source, read block by block; `total` is their number.
+
+    Args:
+        images: a data source.
+        indices: which of its images; all by default.
+    """
+
+    def __init__(self, images, indices=None):
+        self._images = images
+        self._indices = np.arange(len(images)) if indices is None else indices
+        self.total = len(self._indices)
+
+    def __iter__(self):
+        for start in range(0, self.total, _BLOCK):
+            yield self._images[self._indices[start : start + _BLOCK]]
 
 
 def _own_shape(folder):
@@ -185,7 +198,7 @@ def open_reference(reference, subjects):
     shape = _one_shape(subjects)
     if not isinstance(reference, (str, pathlib.Path, tuple)):
         images = data.as_images(reference).resized(shape)
-        return Reference("images", None, lambda: _blocks(images, np.arange(len(images))), None)
+        return Reference("images", None, lambda: Blocks(images), None)
     if reference in SPLITS:
         reference = _training_source(subjects), reference
     elif not isinstance(reference, tuple):
@@ -201,8 +214,7 @@ def open_reference(reference, subjects):
     split = _split(split) if named else None
 
     def blocks():
-        images = data.load(source, *([split] if named else [])).resized(shape)
-        return _blocks(images, np.arange(len(images)))
+        return Blocks(data.load(source, *([split] if named else [])).resized(shape))
 
     name = f"{source}-{split}" if named else None
     if named and tuple(shape) != data.NAMED[source]:

@@ -34,7 +34,8 @@ def extract(extractor, images, batch_size=50, total=None, progress="features of"
         images: uint8 array (N, H, W, 1 or 3) in [0, 255], or an iterable of such arrays of any
             lengths, which is read as it is needed.
         batch_size: images per call of the extractor.
-        total: number of images of an iterable where it is known, for the time left.
+        total: number of images of an iterable where it is known, for the time left; by default
+            its attribute `total`.
         progress: the words before count and time left on stderr; None for no report.
         start: number of images that are passed over.
 
@@ -46,6 +47,7 @@ def extract(extractor, images, batch_size=50, total=None, progress="features of"
     """
     if hasattr(images, "shape"):
         images, total = [images], len(images)
+    total = total or getattr(images, "total", None)
     report = Progress(total and total - start, progress)
     for batch in _batches(_from(images, start), batch_size):
         count = len(batch)
