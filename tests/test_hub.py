@@ -62,6 +62,14 @@ def test_wgan_gp_fmnist_looks_like_fashion_mnist():
     assert abs(images.mean((1, 2, 3)).std() - 32.1) < 4
 
 
+def test_classifier_fmnist_recognises_what_wgan_gp_fmnist_draws():
+    images = zoo.load("wgan_gp_fmnist").sample(512, seed=0)
+    probabilities = zoo.load("classifier_fmnist").predict(images)
+    assert probabilities.max(1).mean() > 0.8
+    classes = np.bincount(probabilities.argmax(1), minlength=10)
+    assert classes.min() > 512 / 10 / 4
+
+
 def test_names_and_patterns():
     assert "wgan_gp_fmnist" in zoo.list_models("*fmnist*")
     assert zoo.list_models("*none*") == []

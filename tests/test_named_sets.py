@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+import zoo
 from zoo import data
 
 FACTS = {
@@ -26,6 +27,23 @@ def test_train_and_test_splits(name):
     np.testing.assert_allclose(train.images.mean((0, 1, 2)) / 255, means, atol=1e-4)
     np.testing.assert_array_equal(np.bincount(train.labels), [count // 10] * 10)
     np.testing.assert_array_equal(np.bincount(test.labels), [1_000] * 10)
+
+
+CARDS = {name: zoo.info(name) for name in zoo.list_models()}
+MEASURED = [
+    name
+    for name, facts in CARDS.items()
+    if "test_accuracy" in facts.get("metrics", {}) and facts["dataset"] in PREPARED
+]
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_classifier_is_as_accurate_as_its_card_says(name):
+    classifier, card = zoo.load(name), CARDS[name]
+    accuracy = classifier.evaluate(data.load(card["dataset"], split="test"))["accuracy"]
+    # One image of 10,000 may fall on the other side on another machine, or two.
+    assert abs(accuracy - card["metrics"]["test_accuracy"]) <= 2.5e-4
+    assert accuracy >= 0.93
 
 
 def test_an_unknown_split_is_one_sentence():

@@ -43,14 +43,20 @@ def compare(comparison, workdir):
         raise ValueError('The plot needs Matplotlib: pip install "keras-gan-zoo[plot]".')
     images = labelled.test_images(comparison)
     workdir, rows = pathlib.Path(workdir), []
-    values = comparison.to_dict()
-    count = values.pop("seeds")
-    for norm in NORMS if comparison.norm == "all" else (comparison.norm,):
-        for seed in range(comparison.seed, comparison.seed + count):
-            config = Config.from_dict(values | {"norm": norm, "seed": seed})
-            rows.append(run(config, images, workdir / f"{norm}_{seed}"))
-            write(rows, workdir)
+    for config in configs(comparison):
+        rows.append(run(config, images, workdir / f"{config.norm}_{config.seed}"))
+        write(rows, workdir)
     return rows
+
+
+def configs(comparison):
+    """Returns the `Config` of every run, the seeds of one norm after those of another."""
+    values = comparison.to_dict()
+    norms = NORMS if comparison.norm == "all" else (comparison.norm,)
+    seeds = range(comparison.seed, comparison.seed + values.pop("seeds"))
+    return [
+        Config.from_dict(values | {"norm": norm, "seed": seed}) for norm in norms for seed in seeds
+    ]
 
 
 def run(config, images, workdir):

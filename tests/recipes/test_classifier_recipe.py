@@ -91,29 +91,35 @@ def sources(tmp_path):
     return named
 
 
-def test_comparison_is_of_all_norms_and_goes_on(sources, tmp_path, capsys):
-    comparison = compare.Comparison.from_dict(
-        SMALL | sources | {"steps": 1, "save_every": 1, "seeds": 1, "groups": 4, "holdout": 0}
-    )
-    rows = compare.compare(comparison, tmp_path / "runs")
-    assert [(row["norm"], row["seed"]) for row in rows] == [(norm, 0) for norm in NORMS]
+def test_comparison_is_of_all_norms_and_seeds():
+    runs = compare.configs(compare.Comparison(steps=7, seed=2, seeds=2))
+    assert [(run.norm, run.seed) for run in runs] == [(norm, s) for norm in NORMS for s in (2, 3)]
+    assert runs[3] == Config(norm="group", seed=3, steps=7)
+    one = compare.configs(compare.Comparison(norm="none", seeds=3))
+    assert [(run.norm, run.seed) for run in one] == [("none", 0), ("none", 1), ("none", 2)]
+
+
+def test_comparison_measures_on_the_test_images_and_goes_on(sources, tmp_path, capsys):
+    values = SMALL | sources | {"steps": 1, "save_every": 1, "holdout": 0, "norm": "layer"}
+    rows = compare.compare(compare.Comparison(seeds=1, **values), tmp_path / "runs")
     model = zoo.load(tmp_path / "runs" / "layer_0" / "model")
     with np.load(tmp_path / "test_dataset.npz") as test:
         accuracy = np.mean(model.predict(test["images"]).argmax(1) == test["labels"])
-    assert rows[3] == {"norm": "layer", "seed": 0, "test_accuracy": round(accuracy, 5)}
-
-    with open(tmp_path / "runs" / "comparison.csv", encoding="utf-8") as file:
-        written = list(csv.DictReader(file))
-    assert [row["test_accuracy"] for row in written] == [str(row["test_accuracy"]) for row in rows]
-    table = (tmp_path / "runs" / "comparison.md").read_text().splitlines()
-    assert len(table) == 2 + len(NORMS)
-    assert table[5] == f"| layer | {100 * accuracy:.2f} ± 0.00 | 1 |"
-    with Image.open(tmp_path / "runs" / "comparison.png") as picture:
-        assert min(picture.size) > 400
+    assert rows == [{"norm": "layer", "seed": 0, "test_accuracy": round(accuracy, 5)}]
 
     capsys.readouterr()
-    assert compare.compare(comparison, tmp_path / "runs") == rows
-    assert "step" not in capsys.readouterr().out, "nothing is trained again"
+    more = compare.compare(compare.Comparison(seeds=2, **values), tmp_path / "runs")
+    assert more[:1] == rows
+    assert capsys.readouterr().out.count("step 1 of 1") == 1, "seed 0 is not trained again"
+    with open(tmp_path / "runs" / "comparison.csv", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    assert [row["seed"] for row in written] == ["0", "1"]
+    assert [row["test_accuracy"] for row in written] == [str(row["test_accuracy"]) for row in more]
+    mean, deviation, _ = compare.summarise(more)["layer"]
+    table = (tmp_path / "runs" / "comparison.md").read_text(encoding="utf-8").splitlines()
+    assert table[2:] == [f"| layer | {100 * mean:.2f} ± {100 * deviation:.2f} | 2 |"]
+    with Image.open(tmp_path / "runs" / "comparison.png") as picture:
+        assert min(picture.size) > 400
 
 
 def test_summary_is_mean_and_standard_deviation():
