@@ -10,7 +10,7 @@ import pytest
 from absl import flags
 
 import zoo
-from zoo import cli, registry
+from zoo import cli, files, registry
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -108,6 +108,7 @@ def test_a_run_that_stops_goes_on_where_it_stopped(config, train, dataset, tmp_p
     train(dataclasses.replace(config, steps=2), tmp_path / "parts")
     resumed = train(config, tmp_path / "parts")
     assert resumed.step == whole.step == 4
+    assert files.read_json(tmp_path / "parts" / "state" / "state.json")["planned"] == [2]
     for a, b in zip(whole.get_weights(), resumed.get_weights()):
         np.testing.assert_array_equal(a, b)
 

@@ -102,6 +102,7 @@ class TrainState(keras.callbacks.Callback):
         super().__init__()
         self.folder = pathlib.Path(folder)
         self.history, self.seconds = [], 0.0
+        self.planned = []  # the ends that were planned before this one; schedules depend on them
 
     def restore(self, model):
         """Loads the state into a compiled model, if there is one.
@@ -124,6 +125,9 @@ class TrainState(keras.callbacks.Callback):
             )
         model.load_weights(self.folder / state["weights"])
         self.history, self.seconds = state["history"], state["seconds"]
+        self.planned = state.get("planned", [])
+        if earlier["steps"] != config["steps"]:
+            self.planned.append(earlier["steps"])
 
     def on_train_begin(self, logs=None):
         self.begin = time.monotonic() - self.seconds
@@ -145,6 +149,7 @@ class TrainState(keras.callbacks.Callback):
             "config": self.model.config.to_dict(),
             "seconds": self.seconds,
             "history": self.history,
+            "planned": self.planned,
         }
         files.write_json(self.folder / "state.json", state)
         for old in self.folder.glob("step_*.weights.h5"):

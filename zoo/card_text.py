@@ -66,6 +66,7 @@ def body(metadata):
     versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
     height = metadata["config"]["image_size"]
+    planned = "".join(f" after a plan of {steps:,}," for steps in metadata.get("planned", ()))
     curves = f"\n![Training of {name}](curves.png)\n" if "curves.png" in metadata["files"] else ""
     return f"""# {name}
 
@@ -91,7 +92,7 @@ Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
 | Recipe | `recipes/{metadata["recipe"]}` |
 | Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
 | Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} {kind.steps}, {metadata["minutes"]:,} minutes |
+| Training | {metadata["steps"]:,} {kind.steps},{planned} {metadata["minutes"]:,} minutes |
 | Seed | {metadata["config"]["seed"]} |
 | Hardware | {metadata["hardware"]} |
 | Versions | {versions} |

@@ -118,6 +118,8 @@ def _load_run(workdir, best):
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()
     state.restore(model)
+    if state.planned:
+        facts["planned"] = state.planned
     if not best:
         return facts, model, state.history, {}
     if not (workdir / "best" / periodic.RECORD).is_file():
