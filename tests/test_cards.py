@@ -220,6 +220,15 @@ def test_a_true_card_holds(measured, capsys):
     ]
 
 
+def test_numbers_that_are_not_stated_do_not_hold(copy):
+    (copy / measurement.RECORD).unlink()
+    edit(
+        copy / "metadata.json", lambda m: (m["metrics"].clear(), m["files"].pop(measurement.RECORD))
+    )
+    assert failures(copy) == (["test"], 4)
+    assert failures(copy, quick=True) == (["quick"], 4)
+
+
 def forge(folder, file):
     """States the digest of a changed file, as a careful forger would."""
     digest = hub.sha256(folder / file)

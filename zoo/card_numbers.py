@@ -26,7 +26,8 @@ def metrics(metadata):
 ± is the standard error over the sampling seeds. *Real images* is the same measurement of as many
 training images in place of the samples: what a perfect generator would reach. Numbers of different
 extractors do not compare. Extractors (sha256 of their weights): {extractors}.
-Measured by `zoo measure {metadata["name"]}`; `zoo verify {metadata["name"]}` measures again.
+Measured by `zoo measure {metadata["name"]}`; `zoo verify {metadata["name"]}` measures those over
+Inception again, with `--quick` those over the classifier.
 """
 
 

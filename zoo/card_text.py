@@ -115,6 +115,22 @@ def _dataset(metadata):
     return DATASETS.get(source, {"title": source, **unknown})
 
 
+def _result(metadata, split, metric, value, title=None):
+    """Returns one measured number as the Hub wants it."""
+    from huggingface_hub import EvalResult
+
+    dataset = _dataset(metadata)
+    return EvalResult(
+        task_type=_kind(metadata).task,
+        dataset_type=dataset.get("hub", metadata["dataset"]),
+        dataset_name=dataset["title"],
+        dataset_split=split,
+        metric_type=metric,
+        metric_value=round(value, 4),
+        metric_name=title,
+    )
+
+
 class GANText:
     """What is a GAN's own on its card."""
 
@@ -163,18 +179,8 @@ images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
 
     @staticmethod
     def results(metadata):
-        from huggingface_hub import EvalResult
-
         return [
-            EvalResult(
-                task_type=GANText.task,
-                dataset_type=_dataset(metadata).get("hub", row["reference"]),
-                dataset_name=_dataset(metadata)["title"],
-                dataset_split=row["split"],
-                metric_type=row["name"],
-                metric_value=round(row["value"], 4),
-                metric_name=card_numbers.title(row),
-            )
+            _result(metadata, row["split"], row["name"], row["value"], card_numbers.title(row))
             for row in metadata.get("metrics") or ()
         ]
 
@@ -226,18 +232,7 @@ test images, which chose nothing |"""
 
     @staticmethod
     def results(metadata):
-        from huggingface_hub import EvalResult
-
-        return [
-            EvalResult(
-                task_type=ClassifierText.task,
-                dataset_type=_dataset(metadata).get("hub", metadata["dataset"]),
-                dataset_name=_dataset(metadata)["title"],
-                dataset_split="test",
-                metric_type="accuracy",
-                metric_value=metadata["metrics"]["test_accuracy"],
-            )
-        ]
+        return [_result(metadata, "test", "accuracy", metadata["metrics"]["test_accuracy"])]
 
     @staticmethod
     def numbers(metadata):

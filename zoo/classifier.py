@@ -20,14 +20,7 @@ class Classifier(RecipeModel):
     One `fit` step is one update on one batch, shuffled and augmented by NumPy: a step is a pure
     function of weights and batch on every backend.
 
-    Args:
-        recipe: Name of a recipe, a folder of `recipes/`.
-        config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
-        name: Name of the Keras model; the recipe's by default.
-
-    Raises:
-        ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
-            unknown name or wrong value.
+    Args and errors: those of `zoo.model.RecipeModel`.
     """
 
     kind = "Classifier"

@@ -19,10 +19,7 @@ def save_curves(path, rows):
     Raises:
         ValueError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ValueError("Curves need matplotlib: pip install 'keras-gan-zoo[plot]'.") from error
+    Figure = import_figure()
     panels = {}
     for name in dict.fromkeys(key for row in rows for key in row):
         if name not in ("step", "minutes"):
@@ -47,6 +44,15 @@ def save_curves(path, rows):
     figure.savefig(picture, dpi=100, format="png", metadata={"Software": None})
     with files.atomic_path(path) as temporary:
         temporary.write_bytes(picture.getvalue())
+
+
+def import_figure():
+    """Returns matplotlib's `Figure`, or says in a `ValueError` how to install it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ValueError("Plots need matplotlib: pip install 'keras-gan-zoo[plot]'.") from error
+    return Figure
 
 
 def panel(name):

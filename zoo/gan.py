@@ -27,14 +27,7 @@ class GAN(RecipeModel):
     have `before_step(gan)`, `prepare_real(gan, real)`, which returns what the discriminator sees of
     float images, and `after_discriminator_update(gan)`.
 
-    Args:
-        recipe: Name of a recipe, a folder of `recipes/`.
-        config: The recipe's `Config`, or a dict of the hyperparameters that differ from it.
-        name: Name of the Keras model; the recipe's by default.
-
-    Raises:
-        ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
-            unknown name or wrong value.
+    Args and errors: those of `zoo.model.RecipeModel`.
     """
 
     kind = "GAN"

@@ -12,7 +12,8 @@ class RecipeModel(keras.Model):
     """A model that a recipe builds from its config, and that is saved as these two and weights.
 
     A subclass names its `networks`: the recipe's `model.py` builds each by `build_<network>`, and
-    the model has each as an attribute.
+    the model has each as an attribute. Its `batches(images, first_step)` yields what each training
+    step takes, from `first_step` on, endlessly.
 
     Args:
         recipe: Name of a recipe, a folder of `recipes/`.
@@ -89,10 +90,6 @@ class RecipeModel(keras.Model):
     def images_per_step(self):
         """Fresh images that a training step takes."""
         return self.config.batch_size
-
-    def batches(self, images, first_step):
-        """Yields what each training step takes, from `first_step` on, endlessly."""
-        raise NotImplementedError
 
     # Saving
 

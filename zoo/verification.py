@@ -29,7 +29,8 @@ def verify(name, quick=False, *, inception=None, progress=True):
         inception, progress: as in `zoo.compare`.
 
     Yields:
-        A `Check` for each claim. Where a file is not the published one, nothing else is read.
+        A `Check` for each claim; numbers that are not stated do not hold. Where a file is not the
+        published one, nothing else is read.
 
     Raises:
         ValueError, FileNotFoundError: there is no such model, it has no card, or the weights of the
@@ -51,7 +52,7 @@ def verify(name, quick=False, *, inception=None, progress=True):
     protocol = "quick" if quick else "test"
     rows = [row for row in metadata.get("metrics", ()) if row["protocol"] == protocol]
     if not rows:
-        yield Check(protocol, True, "the card states no number of this protocol")
+        yield Check(protocol, False, "the card states no number of this protocol")
         return
     plan = measurement.PROTOCOLS[protocol]
     again = evaluation.evaluate(

@@ -5,7 +5,6 @@ split, as in Wu & He 2018, section 4.1, at the size of this recipe.
 """
 
 import dataclasses
-import importlib.util
 import pathlib
 import statistics
 
@@ -13,7 +12,7 @@ import keras
 
 from recipes.classifier import NORMS, Config
 from recipes.classifier.train import train
-from zoo import callbacks, cli, files, labelled
+from zoo import callbacks, cli, curves, files, labelled
 from zoo.config import hyperparameter
 
 
@@ -39,8 +38,7 @@ def compare(comparison, workdir):
     Raises:
         ValueError: If Matplotlib is missing, or there are no test images.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ValueError('The plot needs Matplotlib: pip install "keras-gan-zoo[plot]".')
+    curves.import_figure()  # before the hours of work, not after
     images = labelled.test_images(comparison)
     workdir, rows = pathlib.Path(workdir), []
     for config in configs(comparison):
@@ -112,11 +110,9 @@ def write(rows, workdir):
 
 def plot(summary, path):
     """Draws the mean test accuracy of every norm with its standard deviation as error bar."""
-    from matplotlib.figure import Figure
-
     means = [100 * mean for mean, _, _ in summary.values()]
     deviations = [100 * deviation for _, deviation, _ in summary.values()]
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    figure = curves.import_figure()(figsize=(5, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.errorbar(list(summary), means, deviations, fmt="o", capsize=4)
     axes.set_xlabel("normalisation")

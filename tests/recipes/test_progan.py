@@ -160,8 +160,10 @@ def test_the_loss_of_the_discriminator_has_the_drift_term(pictures):
 
 
 def test_every_weight_but_the_ways_to_images_is_shared_by_stages(gan):
-    kinds = [type(layer) for layer in gan.generator._flatten_layers()]
-    assert kinds.count(zoo.layers.EqualizedConv2D) == 4 + 4
+    growing = gan.generator.get_layer("growing")
+    kinds = [type(layer) for block in growing.blocks for layer in block.layers]
+    assert kinds.count(zoo.layers.EqualizedConv2D) == 4
+    assert [type(layer) for layer in growing.to_image] == [zoo.layers.EqualizedConv2D] * 4
     assert kinds.count(zoo.layers.EqualizedUpsampleConv2D) == 3
     assert kinds.count(zoo.layers.EqualizedDense) == 1
     assert kinds.count(keras.layers.Conv2D) == 0

@@ -68,5 +68,8 @@ def _full_precision():
 
 def classifiers():
     """Returns {name: data set} of the published classifiers."""
-    entries = registry.index().items()
-    return {name: entry["dataset"] for name, entry in entries if entry["recipe"] == "classifier"}
+    return {
+        name: entry["dataset"]
+        for name, entry in registry.index().items()
+        if registry.import_recipe(entry["recipe"]).Config.kind == "Classifier"
+    }
