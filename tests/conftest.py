@@ -10,6 +10,10 @@ import pytest
 TINY = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 1}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--times", type=int, default=20, help="how often a run is killed")
+
+
 @pytest.fixture
 def tiny():
     """Hyperparameters of a model small enough for a test."""

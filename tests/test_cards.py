@@ -231,7 +231,7 @@ def test_numbers_that_are_not_stated_do_not_hold(copy):
 
 def forge(folder, file):
     """States the digest of a changed file, as a careful forger would."""
-    digest = hub.sha256(folder / file)
+    digest = files.sha256(folder / file)
     edit(folder / "metadata.json", lambda m: m["files"].update({file: digest}))
 
 

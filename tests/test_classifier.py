@@ -8,7 +8,7 @@ import pytest
 from oracles import to_numpy
 
 import zoo
-from zoo import callbacks, cli, data, labelled, registry, training
+from zoo import cli, data, labelled, registry, train_state, training
 from zoo.metrics.classifier_features import classifier_extractor
 from zoo.metrics.features import Extractor
 
@@ -158,7 +158,7 @@ def test_a_run_with_decay_stopped_halfway_equals_one_that_never_stopped(recipe, 
     part.compile()
     images, held_out = data.split(data.load(config.dataset), config.holdout, config.seed)
     assert (len(images), len(held_out)) == (32, 8)
-    state = callbacks.TrainState(tmp_path / "part" / "state")
+    state = train_state.TrainState(tmp_path / "part" / "state")
     part.fit(
         images,
         validation_data=held_out,

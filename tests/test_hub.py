@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import hub, registry
+from zoo import files, hub, registry
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -199,7 +199,7 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     shutil.copytree(folder, repositories / "me" / "tiny")
     shutil.copytree(folder, repositories / "me" / "torn")
     torn = repositories / "me" / "torn"
-    digests = {hub.WEIGHTS: hub.sha256(torn / hub.WEIGHTS)}
+    digests = {hub.WEIGHTS: files.sha256(torn / hub.WEIGHTS)}
     (torn / "metadata.json").write_text(json.dumps({"files": digests}))
     (torn / hub.WEIGHTS).write_bytes(b"not the file")
     out, cache = tmp_path / "images.npy", str(tmp_path / "cache")

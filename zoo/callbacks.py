@@ -1,13 +1,13 @@
 """Callbacks for plain `fit`: progress, sample grids, TensorBoard, the state to resume from."""
 
-import csv
 import pathlib
 import time
 
 import keras
+import numpy as np
 
-from zoo import files
 from zoo import images as pictures
+from zoo.layers import spectral_norm_layers, spectral_norm_value
 
 
 class SampleGrid(keras.callbacks.Callback):
@@ -33,31 +33,62 @@ class SampleGrid(keras.callbacks.Callback):
         pictures.save_grid(path, images, columns=classes or None)
 
 
+def save_film(path, folder, frames=60):
+    """Writes the grids of a `SampleGrid` as an animation from the first step to the last.
+
+    Args:
+        path: The .gif file; not written when there are no grids.
+        folder: The folder of the grids.
+        frames: How many at most, evenly spaced.
+    """
+    grids = sorted(pathlib.Path(folder).glob("step_*.png"))
+    if grids:
+        chosen = np.linspace(0, len(grids) - 1, min(frames, len(grids))).round().astype(int)
+        images = [pictures.read_picture(grids[i]) for i in chosen]
+        pictures.save_animation(path, images, scale=1, milliseconds=150, back=False)
+
+
 class TensorBoard(keras.callbacks.Callback):
     """Writes the epoch's logs and the newest sample grid for TensorBoard, without TensorFlow.
 
+    Of a GAN also histograms of the scores of `real` and of samples, and the largest singular value
+    of every layer under spectral normalisation.
+
     Args:
         folder: Where the event file goes.
-        samples: The folder of a `SampleGrid` that runs before this callback, where there is one.
+        samples: The folder of a `SampleGrid` that runs before this callback; None for a classifier.
+        real: Images and labels of a batch that the discriminator scores; None for a classifier.
     """
 
-    def __init__(self, folder, samples):
+    def __init__(self, folder, samples=None, real=None):
         super().__init__()
-        self.folder, self.samples = folder, pathlib.Path(samples)
+        self.folder, self.samples, self.real = folder, samples, real
+        self.writer = None
 
     def on_train_begin(self, logs=None):
         from tensorboardX import SummaryWriter
 
-        self.writer = SummaryWriter(str(self.folder))
+        if self.writer is None:
+            self.writer = SummaryWriter(str(self.folder), purge_step=self.model.step + 1)
 
     def on_epoch_end(self, epoch, logs=None):
         step = self.model.step
         for name, value in logs.items():
             self.writer.add_scalar(name, float(value), step)
-        grid = self.samples / f"step_{step:07d}.png"
-        if grid.is_file():
-            self.writer.add_image("samples", pictures.read_picture(grid), step, dataformats="HWC")
+        if self.real is not None:
+            self._add_scores(step)
+        if self.samples:
+            grid = pictures.read_picture(pathlib.Path(self.samples) / f"step_{step:07d}.png")
+            self.writer.add_image("samples", grid, step, dataformats="HWC")
         self.writer.flush()
+
+    def _add_scores(self, step):
+        images, labels = self.real
+        samples = self.model.sample(len(images), seed=0, labels=labels)
+        self.writer.add_histogram("scores/real", self.model.scores(images, labels), step)
+        self.writer.add_histogram("scores/fake", self.model.scores(samples, labels), step)
+        for layer in spectral_norm_layers(self.model.discriminator):
+            self.writer.add_scalar(f"sigma/{layer.name}", spectral_norm_value(layer), step)
 
     def on_train_end(self, logs=None):
         self.writer.close()
@@ -85,87 +116,6 @@ class Progress(keras.callbacks.Callback):
         values = "  ".join(f"{name} {float(value):.4g}" for name, value in logs.items())
         line = f"step {step:,} of {self.steps:,}  {speed:.2f} steps/s  {left} left  {values}"
         print(line, flush=True)
-
-
-class TrainState(keras.callbacks.Callback):
-    """Saves everything a run needs to go on, after every epoch, and goes on from it.
-
-    `folder/step_*.weights.h5` holds all networks (a GAN's averaged generator too) and optimizers,
-    `folder/state.json` the config and the history so far. `history.csv` beside the folder is
-    written from that history: a resumed run neither loses nor repeats a row.
-
-    Args:
-        folder: Where the state is kept.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = pathlib.Path(folder)
-        self.history, self.seconds = [], 0.0
-        self.planned = []  # the ends that were planned before this one; schedules depend on them
-
-    def restore(self, model):
-        """Loads the state into a compiled model, if there is one.
-
-        Raises:
-            ValueError: If the state belongs to another config, naming the fields that differ.
-        """
-        path = self.folder / "state.json"
-        if not path.is_file():
-            return
-        state = files.read_json(path)
-        config = model.config.to_dict()
-        # A hyperparameter that is newer than the run had its default's effect.
-        earlier = type(model.config).from_dict(state["config"]).to_dict()
-        differ = [key for key in config if config[key] != earlier[key]]
-        if set(differ) - {"steps", "fid_every"}:
-            raise ValueError(
-                f"{str(self.folder.parent)!r} holds a run with another "
-                f"{', '.join(differ)}; choose another --workdir or the same settings."
-            )
-        model.load_weights(self.folder / state["weights"])
-        self.history, self.seconds = state["history"], state["seconds"]
-        self.planned = state.get("planned", [])
-        if earlier["steps"] != config["steps"]:
-            self.planned.append(earlier["steps"])
-
-    def on_train_begin(self, logs=None):
-        self.begin = time.monotonic() - self.seconds
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.monotonic() - self.begin
-        row = {"step": self.model.step, "minutes": round(self.seconds / 60, 3)}
-        self.history.append(row | {name: float(value) for name, value in logs.items()})
-        self._save()
-        write_csv(self.folder.parent / "history.csv", self.history)
-
-    def _save(self):
-        self.folder.mkdir(parents=True, exist_ok=True)
-        weights = f"step_{self.model.step:07d}.weights.h5"
-        with files.atomic_path(self.folder / weights) as path:
-            self.model.save_weights(path)
-        state = {
-            "weights": weights,
-            "config": self.model.config.to_dict(),
-            "seconds": self.seconds,
-            "history": self.history,
-            "planned": self.planned,
-        }
-        files.write_json(self.folder / "state.json", state)
-        for old in self.folder.glob("step_*.weights.h5"):
-            if old.name != weights:
-                old.unlink()
-
-
-def write_csv(path, rows):
-    """Writes dicts as a CSV file with a header; where a row lacks a key its cell is empty."""
-    with (
-        files.atomic_path(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def format_duration(seconds):

@@ -76,7 +76,7 @@ def publish(name, workdir, checkpoints=None, best=False):
         FileNotFoundError: If `workdir` holds no run with a saved state.
         ValueError: If there are no images to test a classifier on.
     """
-    from zoo import callbacks, curves
+    from zoo import curves
 
     facts, model, history, chosen = _load_run(pathlib.Path(workdir), best)
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
@@ -84,7 +84,7 @@ def publish(name, workdir, checkpoints=None, best=False):
         model.save(scratch, zipped=False)
         halve(scratch / hub.WEIGHTS)
         published = hub.load_folder(scratch)
-        callbacks.write_csv(scratch / "history.csv", history)
+        files.write_csv(scratch / "history.csv", history)
         curves.save_curves(scratch / "curves.png", history)
         metadata = files.read_json(scratch / "metadata.json") | facts | chosen
         metadata |= {
@@ -108,18 +108,20 @@ def publish(name, workdir, checkpoints=None, best=False):
 
 def _load_run(workdir, best):
     """Returns (facts, model, history, {"chosen": how the best weights were found} or {})."""
-    from zoo import callbacks
     from zoo.metrics import periodic
+    from zoo.train_state import TrainState
 
-    if not (workdir / "run.json").is_file() or not (workdir / "state" / "state.json").is_file():
+    if not (workdir / "run.json").is_file() or not any((workdir / "state").glob("step_*")):
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     facts = files.read_json(workdir / "run.json")
-    state = callbacks.TrainState(workdir / "state")
+    state = TrainState(workdir / "state")
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()
     state.restore(model)
     if state.planned:
         facts["planned"] = state.planned
+    if state.divergences:
+        facts["divergences"] = state.divergences
     if not best:
         return facts, model, state.history, {}
     if not (workdir / "best" / periodic.RECORD).is_file():
@@ -133,7 +135,7 @@ def _keep_measured(folder, scratch):
     from zoo import measurement
 
     record = measurement.read(folder)
-    if record.get("weights") != hub.sha256(scratch / hub.WEIGHTS):
+    if record.get("weights") != files.sha256(scratch / hub.WEIGHTS):
         return {}
     kept = {"metrics": measurement.summary(record)}
     shutil.copy(folder / measurement.RECORD, scratch)
@@ -146,7 +148,7 @@ def _keep_measured(folder, scratch):
 def _write_metadata(folder, metadata):
     """Writes `metadata.json` with the sha256 of all other files of the folder."""
     parts = sorted({path.name for path in folder.iterdir() if path.is_file()} - {*UNPINNED})
-    metadata["files"] = {part: hub.sha256(folder / part) for part in parts}
+    metadata["files"] = {part: files.sha256(folder / part) for part in parts}
     files.write_json(folder / "metadata.json", metadata)
 
 
@@ -232,7 +234,7 @@ def index_entry(folder):
         "recipe": metadata["recipe"],
         "dataset": metadata["dataset"],
         "repository": f"{REPOSITORY_OWNER}/{folder.name}",
-        "files": {part: hub.sha256(folder / part) for part in pinned},
+        "files": {part: files.sha256(folder / part) for part in pinned},
     }
 
 

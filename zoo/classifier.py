@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import data, labelled
+from zoo import backend, data, labelled
 from zoo.metrics import features
 from zoo.model import RecipeModel, to_float
 from zoo.optimizers import make_classifier_optimizer
@@ -77,14 +77,21 @@ class Classifier(RecipeModel):
             optimizer: A Keras optimizer or its name; the config's by default.
             **kwargs: As for `keras.Model.compile`; by default cross-entropy and accuracy.
         """
-        optimizer = keras.optimizers.get(optimizer or make_classifier_optimizer(self.config))
+        optimizer = keras.optimizers.get(optimizer or self.make_optimizer())
         optimizer.build(self.trainable_variables)
         defaults = {
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             "metrics": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            "jit_compile": self.jit_compile_default,
         }
-        super().compile(optimizer=optimizer, **defaults | kwargs)
+        super().compile(optimizer=optimizer, **self.compile_defaults | defaults | kwargs)
+
+    def make_optimizer(self, scale=1.0):
+        """Returns the config's optimizer, its learning rate times `scale`."""
+        return make_classifier_optimizer(self.config, scale)
+
+    def where_diverged(self, wrong):
+        backend.sync(self)
+        return self.step, f"the {wrong[0]}"
 
     def fit(self, x, y=None, *, validation_data=None, **kwargs):
         """Trains on images and labels; see `zoo.model.RecipeModel.fit`.

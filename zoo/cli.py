@@ -7,6 +7,7 @@ import importlib
 import os
 import pathlib
 import sys
+import warnings
 
 from zoo import cli_metrics
 
@@ -72,13 +73,18 @@ def config_from_flags(Config, flag_values):
 
 @contextlib.contextmanager
 def user_errors():
-    """Turns the zoo's errors about bad input into one line and exit code 1."""
+    """Turns the zoo's errors about bad input into one line and exit code 1; warnings into one."""
     try:
-        yield
-    except (ValueError, FileNotFoundError) as error:
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            yield
+    except (ValueError, FileNotFoundError, FloatingPointError) as error:
         _fail(error, 1)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
+    except OSError as error:  # such as a full disk
+        where = f": {error.filename!r}" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}", 1)
+    except KeyboardInterrupt as interruption:
+        _fail(str(interruption) or "interrupted", getattr(interruption, "exit_code", 130))
 
 
 def import_keras():
@@ -101,9 +107,17 @@ def import_keras():
 
 
 def _fail(message, code):
-    program = pathlib.Path(sys.argv[0]).name.replace("__main__.py", "zoo")
-    print(f"{program}: {message}", file=sys.stderr)
+    print(f"{_program()}: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+def _warn(message, category, filename, lineno, file=None, line=None):
+    """Prints a warning as one line for people, without the place in the source."""
+    print(f"{_program()}: warning: {message}", file=sys.stderr, flush=True)
+
+
+def _program():
+    return pathlib.Path(sys.argv[0]).name.replace("__main__.py", "zoo")
 
 
 def main(argv=None):
@@ -153,6 +167,9 @@ def parser():
     sub.add_argument("--workdir", help="folder of the run")
     sub.add_argument("--best", action="store_true", help="the weights that PeriodicFID kept")
     sub.add_argument("--push", action="store_true", help="upload the folder to the Hub")
+
+    sub = command(runs, "what the training runs below a folder are doing")
+    sub.add_argument("folder", nargs="?", default=".", help="where to look (default: here)")
 
     command(cards, "write cards and index again, from metadata.json")
     cli_metrics.add_commands(command)
@@ -258,6 +275,22 @@ def publish(arguments):
         cards.write_cards()
     if arguments.push:
         print(hub.push(arguments.name))
+
+
+def runs(arguments):
+    from zoo import callbacks, runs
+
+    found = runs.list_runs(arguments.folder)
+    if not found:
+        raise ValueError(f"There is no run in {arguments.folder!r}.")
+    width = max(len(run["run"]) for run in found)
+    for run in found:
+        spent = callbacks.format_duration(60 * run["minutes"])
+        fid = "{} {:.3g}".format(*run["fid"]) if run["fid"] else ""
+        print(
+            f"{run['run']:{width}}  {run['recipe']:10}  {run['state']:8}  "
+            f"step {run['step']:,} of {run['steps']:,}  {spent}  {fid}".rstrip()
+        )
 
 
 def cards(arguments):

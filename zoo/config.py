@@ -6,7 +6,7 @@ import math
 import typing
 
 
-def hyperparameter(default, help, choices=None, minimum=None):
+def hyperparameter(default, help, choices=None, minimum=None, of_run=False):
     """Declares one field of a `RecipeConfig`.
 
     Args:
@@ -14,8 +14,10 @@ def hyperparameter(default, help, choices=None, minimum=None):
         help: One sentence for `--help`, with the unit where there is one.
         choices: The accepted values, or None for any.
         minimum: The smallest accepted number, or None for any.
+        of_run: Whether it says how a run is done rather than what it does, and may so be another
+            when the run goes on.
     """
-    metadata = {"help": help, "choices": choices, "minimum": minimum}
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "of_run": of_run}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -57,6 +59,15 @@ class RecipeConfig:
         """Returns the values as a plain dict of JSON scalars."""
         return dataclasses.asdict(self)
 
+    def differing(self, other):
+        """Returns the names of the fields that make two configs those of different runs."""
+        return [
+            field.name
+            for field in dataclasses.fields(self)
+            if not field.metadata["of_run"]
+            and getattr(self, field.name) != getattr(other, field.name)
+        ]
+
 
 def _checked(field, kind, value):
     """Returns `value` as `kind`, or raises a `ValueError` that names the field."""
@@ -94,8 +105,24 @@ class ModelConfig(RecipeConfig):
     decay_from: float = hyperparameter(
         1.0, "Fraction of the run after which learning rates fall linearly to 0.", minimum=0
     )
-    steps: int = hyperparameter(50_000, "Steps of the whole run.", minimum=1)
+    steps: int = hyperparameter(50_000, "Steps of the whole run.", minimum=1, of_run=True)
     save_every: int = hyperparameter(1_000, "Steps between saves and log lines.", minimum=1)
+    keep: int = hyperparameter(2, "How many saves are kept, the newest.", minimum=1, of_run=True)
+    on_nan: str = hyperparameter(
+        "stop",
+        "When a number is not finite: stop, or go back to the last save and halve learning rates.",
+        choices=("stop", "restore"),
+        of_run=True,
+    )
+    restores: int = hyperparameter(
+        3, "How often on_nan=restore goes back before it stops.", minimum=0, of_run=True
+    )
+    deterministic: bool = hyperparameter(
+        False, "Only kernels that give the same bits every time.", of_run=True
+    )
+    steps_per_execution: int = hyperparameter(
+        1, "Steps in one call of the compiled program; divides save_every.", minimum=1, of_run=True
+    )
     precision: str = hyperparameter(
         "float32",
         "Keras dtype policy of the hidden layers.",
@@ -105,6 +132,7 @@ class ModelConfig(RecipeConfig):
         "auto",
         "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
         choices=("auto", "on", "off"),
+        of_run=True,
     )
     seed: int = hyperparameter(0, "Of everything random: weights, data order, latents.", minimum=0)
 
@@ -153,6 +181,7 @@ class GANConfig(ModelConfig):
         "Saves between FIDs over the data set's classifier, against the training images; the best "
         "weights are kept. 0 turns it off.",
         minimum=0,
+        of_run=True,
     )
 
 

@@ -1,10 +1,15 @@
 """Files that appear whole or not at all: written beside their place, then renamed."""
 
 import contextlib
+import csv
+import hashlib
 import json
 import os
 import pathlib
+import shutil
 import tempfile
+
+SCRATCH = ".writing-"
 
 
 @contextlib.contextmanager
@@ -17,7 +22,9 @@ def atomic_path(path):
     path = pathlib.Path(path)
     with _scratch_beside(path) as scratch:
         yield scratch / path.name
+        _flush(scratch / path.name)
         os.replace(scratch / path.name, path)
+        _flush(path.parent)
 
 
 @contextlib.contextmanager
@@ -34,11 +41,47 @@ def atomic_folder(path):
         folder = scratch / path.name
         folder.mkdir()
         yield folder
+        for file in (*sorted(folder.iterdir()), folder):
+            _flush(file)
         if not path.exists():
             os.rename(folder, path)
-            return
-        for file in sorted(folder.iterdir()):
-            os.replace(file, path / file.name)
+        else:
+            for file in sorted(folder.iterdir()):
+                os.replace(file, path / file.name)
+        _flush(path.parent)
+
+
+def check_space(folder, size):
+    """Raises the system's `OSError` if `size` bytes cannot be written to a folder now."""
+    block = bytes(2**20)
+    with tempfile.TemporaryFile(dir=folder, prefix=SCRATCH) as file:
+        for start in range(0, size, len(block)):
+            file.write(block[: size - start])
+        file.flush()
+
+
+def remove_folder(path):
+    """Removes a folder that is whole until it is gone; one that does not exist is no error."""
+    path = pathlib.Path(path)
+    if path.exists():
+        with _scratch_beside(path) as scratch:
+            os.rename(path, scratch / path.name)
+
+
+def sweep(folder):
+    """Removes what a killed process left half-written in a folder that nothing writes to now."""
+    for scratch in pathlib.Path(folder).rglob(f"{SCRATCH}*"):
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _flush(path):
+    """Makes the disk hold what was written, so that a rename never outlives it."""
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def check_parent(path):
@@ -52,7 +95,7 @@ def check_parent(path):
 @contextlib.contextmanager
 def _scratch_beside(path):
     check_parent(path)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as scratch:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=path.parent) as scratch:
         yield pathlib.Path(scratch)
 
 
@@ -65,6 +108,23 @@ def write_text(path, text):
 def write_json(path, value):
     """Writes a dict as indented JSON."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path, rows):
+    """Writes dicts as a CSV file with a header; where a row lacks a key its cell is empty."""
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def sha256(path):
+    """Returns the sha256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo import backend, data, losses, penalties, registry, sampling
+from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.model import RecipeModel, to_float
 from zoo.optimizers import make_optimizers
@@ -43,10 +44,11 @@ class GAN(RecipeModel):
         for layer in spectral_norm_layers(self.discriminator):
             layer.update_in_call = False  # the step moves u, once per update; see below
         self.trackers = []
+        self.first_non_finite = FirstNonFinite()
 
     @property
     def metrics(self):
-        return self.trackers
+        return [*self.trackers, self.first_non_finite] if self.trackers else []
 
     def call(self, latents, labels=None, training=False):
         """Generates float images (N, H, W, C) in [-1, 1] from latents (N, latent_size).
@@ -93,6 +95,19 @@ class GAN(RecipeModel):
         latents, labels = sampling.walk(self.config, steps, seed, label, truncation)
         return sampling.generate(self.generator, latents, labels, batch_size)
 
+    def scores(self, images, labels=None):
+        """Returns what the discriminator thinks of images: more for what looks real to it.
+
+        Args:
+            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels.
+            labels: Integers of shape (N,); conditional models only.
+
+        Returns:
+            float32 array of shape (N,).
+        """
+        scores = _apply(self.discriminator, to_float(images), labels, training=False)
+        return ops.convert_to_numpy(scores)[:, 0]
+
     # Training
 
     def compile(self, optimizer=None, **kwargs):
@@ -109,13 +124,22 @@ class GAN(RecipeModel):
             self.training_generator.set_weights(self.generator.get_weights())
             self.generator.trainable = False
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
-        optimizer = optimizer or make_optimizers(self.config)
+        optimizer = optimizer or self.make_optimizer()
         optimizer.build(
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
         )
         self.trackers = [keras.metrics.Mean(name=name) for name in LOGS]
-        kwargs = {"jit_compile": self.jit_compile_default} | kwargs
-        super().compile(optimizer=optimizer, auto_scale_loss=False, **kwargs)
+        super().compile(
+            optimizer=optimizer, auto_scale_loss=False, **self.compile_defaults | kwargs
+        )
+
+    def make_optimizer(self, scale=1.0):
+        """Returns the config's optimizers, their learning rates times `scale`."""
+        return make_optimizers(self.config, scale)
+
+    def where_diverged(self, wrong):
+        backend.sync(self)
+        return self.step, self.first_non_finite.in_words() or wrong[0]
 
     @property
     def images_per_step(self):
@@ -148,7 +172,9 @@ class GAN(RecipeModel):
                 _at(batch, "fake_labels", k),
                 batch["mix"][:, k],
             )
+            self.first_non_finite.update_state(k, logs)
         logs |= self._update_generator(batch["latents"][:, -1], _at(batch, "fake_labels", -1))
+        self.first_non_finite.update_state(self.config.n_critic, {"g_loss": logs["g_loss"]})
         self._update_average()
         for tracker in self.trackers:
             tracker.update_state(logs[tracker.name])

@@ -5,13 +5,12 @@ recipe of the zoo and its scalars, every stored shape is compared with the built
 is read, and nothing is unpickled or imported by name.
 """
 
-import hashlib
 import os
 import pathlib
 import tempfile
 
 from zoo import registry
-from zoo.files import read_json
+from zoo.files import read_json, sha256
 
 WEIGHTS = "model.weights.h5"
 
@@ -105,12 +104,6 @@ def check_digests(folder, digests):
                 f"{str(path)!r} is not the published file (its sha256 differs): it is corrupted "
                 "or was changed; install or download it again."
             )
-
-
-def sha256(path):
-    """Returns the sha256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_folder(folder):

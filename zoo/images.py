@@ -60,9 +60,10 @@ def save_npz(path, **arrays):
         np.savez_compressed(temporary, **arrays)
 
 
-def save_animation(path, images, scale=4, milliseconds=80):
-    """Writes images (N, H, W, C) as an endless GIF (or WebP) that runs forth and back."""
-    frames = [to_picture(image, scale) for image in (*images, *images[-2:0:-1])]
+def save_animation(path, images, scale=4, milliseconds=80, back=True):
+    """Writes images (N, H, W, C) as an endless GIF (or WebP) that runs forth, and `back`."""
+    images = (*images, *images[-2:0:-1]) if back else images
+    frames = [to_picture(image, scale) for image in images]
     with atomic_path(path) as temporary:
         frame, *rest = frames
         _save(frame, temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)

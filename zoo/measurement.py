@@ -80,7 +80,7 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
             f"The cards' protocols compare with a test split, and {dataset!r} has none: "
             "use `zoo evaluate`."
         )
-    weights = hub.sha256(folder / hub.WEIGHTS)
+    weights = files.sha256(folder / hub.WEIGHTS)
     extractor = extractors.get(plan.extractor, dataset, dtype, inception)
     name = f"{folder.name}-{weights[:8]}-seed{{}}-{plan.samples}"
     options = {"extractor": extractor, "progress": progress}
@@ -193,7 +193,7 @@ def check(folder, metadata):
         return
     if record.get("digest") != digest(record):
         raise ValueError(f"{folder.name}: {RECORD} was edited after the measurement.")
-    if record["weights"] != hub.sha256(folder / hub.WEIGHTS):
+    if record["weights"] != files.sha256(folder / hub.WEIGHTS):
         raise ValueError(f"{folder.name}: {RECORD} was measured on other weights.")
     if summary(record) != metadata.get("metrics"):
         raise ValueError(f"{folder.name}: metadata.json states other numbers than were measured.")

@@ -1,5 +1,6 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
+import math
 import pathlib
 
 import keras
@@ -13,7 +14,9 @@ class RecipeModel(keras.Model):
 
     A subclass names its `networks`: the recipe's `model.py` builds each by `build_<network>`, and
     the model has each as an attribute. Its `batches(images, first_step)` yields what each training
-    step takes, from `first_step` on, endlessly.
+    step takes, from `first_step` on, endlessly; `make_optimizer(scale)` is its config's; and
+    `where_diverged(names)` tells (step, term) of the first number that was not finite, given the
+    names of the logs that are not.
 
     Args:
         recipe: Name of a recipe, a folder of `recipes/`.
@@ -52,9 +55,10 @@ class RecipeModel(keras.Model):
         return int(ops.convert_to_numpy(self.optimizer.iterations.value)) if self.compiled else 0
 
     @property
-    def jit_compile_default(self):
-        """The config's `jit` in the terms of `keras.Model.compile`."""
-        return {"auto": "auto", "on": True, "off": False}[self.config.jit]
+    def compile_defaults(self):
+        """What the config says to `keras.Model.compile`."""
+        jit = {"auto": "auto", "on": True, "off": False}[self.config.jit]
+        return {"jit_compile": jit, "steps_per_execution": self.config.steps_per_execution}
 
     # Training
 
@@ -108,6 +112,7 @@ class RecipeModel(keras.Model):
         if not overwrite and pathlib.Path(filepath).exists():
             raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
         with files.atomic_folder(filepath) as folder:
+            files.check_space(folder, storage(self.variables))
             super().save(folder.absolute(), zipped=zipped, **kwargs)
             (folder / "assets").rmdir()  # Keras's folder for assets; there are none
 
@@ -117,6 +122,14 @@ class RecipeModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def storage(variables):
+    """Returns the bytes that a weights file of the variables may take.
+
+    HDF5, which meets a full disk with a page of messages, is so not begun where it would not end.
+    """
+    return sum(math.prod(v.shape) * 4 + 5_000 for v in variables)
 
 
 def to_float(images):

@@ -56,7 +56,10 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
 
 @keras.saving.register_keras_serializable("zoo")
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """A constant learning rate that falls linearly to 0 from `decay_from * steps` to `steps`."""
+    """A constant learning rate that falls linearly to 0 from `decay_from * steps` to `steps`.
+
+    With `decay_from` of 1 and more it never falls.
+    """
 
     def __init__(self, learning_rate, steps, decay_from):
         self.learning_rate = learning_rate
@@ -64,6 +67,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_from = decay_from
 
     def __call__(self, step):
+        if self.decay_from >= 1.0:
+            return self.learning_rate
         left = 1.0 - ops.cast(step, "float32") / self.steps
         return self.learning_rate * ops.clip(left / (1.0 - self.decay_from), 0.0, 1.0)
 
@@ -76,10 +81,12 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def decayed(config, learning_rate, updates_per_step=1):
-    """Returns the learning rate of a `ModelConfig`'s run: a schedule, or a constant."""
-    if config.decay_from < 1.0:
-        return LinearDecay(learning_rate, config.steps * updates_per_step, config.decay_from)
-    return learning_rate
+    """Returns the schedule of a `ModelConfig`'s run.
+
+    A schedule even where it is constant: Keras saves a plain number with the optimizer, and a run
+    that goes back to a save with a lower rate would get the old one.
+    """
+    return LinearDecay(learning_rate, config.steps * updates_per_step, config.decay_from)
 
 
 def make_optimizer(config, learning_rate, updates_per_step):
@@ -90,16 +97,17 @@ def make_optimizer(config, learning_rate, updates_per_step):
     return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 
-def make_optimizers(config):
-    """Returns the `AdversarialOptimizer` of a `GANConfig`."""
+def make_optimizers(config, scale=1.0):
+    """Returns the `AdversarialOptimizer` of a `GANConfig`, its learning rates times `scale`."""
     return AdversarialOptimizer(
-        make_optimizer(config, config.generator_learning_rate, 1),
-        make_optimizer(config, config.discriminator_learning_rate, config.n_critic),
+        make_optimizer(config, scale * config.generator_learning_rate, 1),
+        make_optimizer(config, scale * config.discriminator_learning_rate, config.n_critic),
     )
 
 
-def make_classifier_optimizer(config):
+def make_classifier_optimizer(config, scale=1.0):
     """Returns the optimizer of a `ClassifierConfig`: AdamW, which decays kernels only."""
-    optimizer = keras.optimizers.AdamW(decayed(config, config.learning_rate), config.weight_decay)
+    learning_rate = decayed(config, scale * config.learning_rate)
+    optimizer = keras.optimizers.AdamW(learning_rate, config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

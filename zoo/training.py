@@ -1,21 +1,28 @@
 """The training run that every recipe shares: data, model, callbacks, `fit`, save."""
 
+import contextlib
 import pathlib
 import sys
 
 import keras
+import numpy as np
 
-from zoo import callbacks, cards, data, files, registry
+from zoo import backend, callbacks, cards, data, files, registry, runs
+from zoo.collapse import CollapseWarning
+from zoo.divergence import DivergenceError, StopOnNonFinite
+from zoo.interruption import StopOnSignal
 from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
+from zoo.train_state import TrainState
 
 
 def train_gan(recipe, config, workdir):
     """Trains a GAN recipe into a folder and saves the model there; goes on from the folder's state.
 
     Writes `run.json` (facts for the card), `state/` (to resume from), `history.csv`, `samples/`,
-    `tensorboard/` and, at the end, `model/` in the Keras directory format. With `fid_every` there
-    is also `best/`, the model of the lowest FID so far, as `zoo.metrics.periodic` keeps it.
+    `tensorboard/` and, at the end, `training.gif` and `model/` in the Keras directory format. With
+    `fid_every` there is also `best/`, the model of the lowest FID so far, as `zoo.metrics.periodic`
+    keeps it.
 
     Args:
         recipe: Name of the recipe.
@@ -24,13 +31,31 @@ def train_gan(recipe, config, workdir):
 
     Returns:
         The trained `zoo.GAN`.
+
+    Raises:
+        ValueError: If another process trains in the folder, or it holds a run of another config.
+        DivergenceError: If numbers are no longer finite.
+        Interruption: After SIGTERM or SIGINT, the state being saved.
     """
-    extra = [callbacks.SampleGrid(pathlib.Path(workdir) / "samples")]
-    if config.fid_every:
-        classifier = extractors.get("classifier", config.dataset)
-        folder = pathlib.Path(workdir) / "best"
-        extra.append(PeriodicFID(folder, config.fid_every, extractor=classifier))
-    return _train(recipe, config, workdir, lambda images: {"x": images}, extra)
+    workdir = pathlib.Path(workdir)
+
+    def prepare(images):
+        first = np.arange(min(config.batch_size, len(images)))
+        real = images[first], images.labels[first] if config.num_classes else None
+        extra = [
+            callbacks.SampleGrid(workdir / "samples"),
+            callbacks.TensorBoard(workdir / "tensorboard", workdir / "samples", real),
+            CollapseWarning(),
+        ]
+        if config.fid_every:
+            classifier = extractors.get("classifier", config.dataset)
+            fid = PeriodicFID(workdir / "best", config.fid_every, extractor=classifier)
+            extra.insert(0, fid)  # for what it adds to the logs
+        return {"x": images}, extra
+
+    model = _train(recipe, config, workdir, prepare)
+    callbacks.save_film(workdir / "training.gif", workdir / "samples")
+    return model
 
 
 def train_classifier(recipe, config, workdir):
@@ -42,39 +67,108 @@ def train_classifier(recipe, config, workdir):
         The trained `zoo.Classifier`.
     """
 
-    def divide(images):
-        training, held_out = data.split(images, config.holdout, config.seed)
-        return {"x": training, "validation_data": held_out if len(held_out) else None}
-
-    return _train(recipe, config, workdir, divide)
-
-
-def _train(recipe, config, workdir, fit_arguments, extra_callbacks=()):
-    """Runs `fit` with `fit_arguments(images)` into a folder."""
     workdir = pathlib.Path(workdir)
+
+    def prepare(images):
+        training, held_out = data.split(images, config.holdout, config.seed)
+        arguments = {"x": training, "validation_data": held_out if len(held_out) else None}
+        return arguments, [callbacks.TensorBoard(workdir / "tensorboard")]
+
+    return _train(recipe, config, workdir, prepare)
+
+
+def _train(recipe, config, workdir, prepare):
+    """Runs `fit` into a folder that no other process trains in.
+
+    `prepare(images)` returns the data for `fit` and the callbacks of this kind of model.
+    """
+    if config.save_every % config.steps_per_execution or config.steps % config.steps_per_execution:
+        raise ValueError("steps_per_execution must divide save_every and steps.")
+    if config.deterministic:
+        backend.make_deterministic()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     images = data.load(config.dataset).resized(config.image_shape)
-    model = registry.build(recipe, config)
-    model.compile()
-
-    state = callbacks.TrainState(workdir / "state")
-    state.restore(model)
+    arguments, extra = prepare(images)
     workdir.mkdir(parents=True, exist_ok=True)
-    files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
-    epochs = -(-config.steps // config.save_every)
-    model.fit(
-        **fit_arguments(images),
-        epochs=epochs,
-        initial_epoch=model.step // config.save_every,
-        steps_per_epoch=config.save_every,
-        verbose="auto" if sys.stdout.isatty() else 0,
-        callbacks=[
-            *extra_callbacks,  # first, for what they add to the logs
-            callbacks.Progress(config.steps),
-            callbacks.TensorBoard(workdir / "tensorboard", workdir / "samples"),
-            state,
-        ],
-    )
-    model.save(workdir / "model", zipped=False)
+    with runs.lock(workdir):
+        _check_same_run(config, workdir / "run.json")
+        files.sweep(workdir)
+        files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
+        model = registry.build(recipe, config)
+        model.compile()
+        state = TrainState(workdir / "state", config.keep)
+        state.restore(model)
+        with StopOnSignal(state) as stop:
+            watchers = [
+                StopOnNonFinite(),
+                *extra,
+                callbacks.Progress(config.steps),
+                state,
+                stop,
+            ]
+            _fit(model, state, watchers, arguments)
+        model.save(workdir / "model", zipped=False)
     return model
+
+
+def _check_same_run(config, facts):
+    """Raises a `ValueError` if `facts`, a `run.json`, is of a run that `config` cannot go on."""
+    if facts.is_file():
+        # A hyperparameter that is newer than the run had its default's effect.
+        earlier = type(config).from_dict(files.read_json(facts)["config"])
+        if differ := config.differing(earlier):
+            raise ValueError(
+                f"{str(facts.parent)!r} holds a run with another {', '.join(differ)}; choose "
+                "another --workdir or the same settings."
+            )
+
+
+def _fit(model, state, watchers, arguments):
+    """Runs `fit` to the last step, going back after a divergence if the config says so."""
+    config = model.config
+    while model.step < config.steps:
+        initial_epoch, epochs, steps = next_epochs(model.step, config.steps, config.save_every)
+        try:
+            with _told_of_the_end(watchers):
+                model.fit(
+                    **arguments,
+                    epochs=epochs,
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps,
+                    verbose="auto" if sys.stdout.isatty() else 0,
+                    callbacks=watchers,
+                )
+        except DivergenceError as divergence:
+            if config.on_nan == "stop" or len(state.divergences) == config.restores:
+                raise
+            found = {"step": divergence.step, "term": divergence.term}
+            state.restore(model, [*state.divergences, found])
+            print(
+                f"step {found['step']:,}: {found['term']} was not finite; back to step "
+                f"{model.step:,} with half the learning rates",
+                flush=True,
+            )
+
+
+@contextlib.contextmanager
+def _told_of_the_end(watchers):
+    """Tells callbacks of an end by an error, of which Keras does not tell them."""
+    try:
+        yield
+    except BaseException:
+        for watcher in watchers:
+            watcher.on_train_end()
+        raise
+
+
+def next_epochs(step, steps, save_every):
+    """Returns (initial_epoch, epochs, steps_per_epoch) for the next call of `fit`.
+
+    Epochs end at multiples of `save_every`; the first and the last of a run may be shorter.
+    """
+    epoch, done = divmod(step, save_every)
+    whole = (steps - step) // save_every
+    if done == 0 and whole:
+        return epoch, epoch + whole, save_every
+    return epoch, epoch + 1, min(save_every - done, steps - step)

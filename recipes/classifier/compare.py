@@ -12,7 +12,7 @@ import keras
 
 from recipes.classifier import NORMS, Config
 from recipes.classifier.train import train
-from zoo import callbacks, cli, curves, files, labelled
+from zoo import cli, curves, files, labelled
 from zoo.config import hyperparameter
 
 
@@ -99,7 +99,7 @@ def summarise(rows):
 
 def write(rows, workdir):
     """Writes `comparison.csv`, `comparison.md` and `comparison.png`."""
-    callbacks.write_csv(workdir / "comparison.csv", rows)
+    files.write_csv(workdir / "comparison.csv", rows)
     summary = summarise(rows)
     lines = ["| norm | test accuracy, % | runs |", "|---|---|---|"]
     for norm, (mean, deviation, runs) in summary.items():

@@ -10,9 +10,10 @@ from extractors_for_tests import Quarters
 
 import zoo
 from recipes.wgan_gp import Config
-from zoo import callbacks, training
+from zoo import training
 from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
+from zoo.train_state import TrainState
 
 NAME = "fid_quarters"
 
@@ -40,7 +41,7 @@ def callback(real, folder=None, **options):
 
 
 def test_every_second_epoch_joins_the_logs(gan, real, tmp_path):
-    state = callbacks.TrainState(tmp_path / "state")
+    state = TrainState(tmp_path / "state")
     found = []
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: found.append(fid(gan, real)))
     history = gan.fit(

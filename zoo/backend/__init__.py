@@ -11,6 +11,10 @@ Each backend offers the same functions:
     The body of `keras.Model.train_step` on this backend, around `model.adversarial_step(batch)`.
 `assign(variable, value)`
     Assigns a value every replica agrees on, inside a distributed step too.
+`sync(model)`
+    Gives a model in `fit` the variables of the last step, which JAX keeps to itself in an epoch.
+`make_deterministic()`
+    Lets only kernels run, from now on, that give the same bits every time.
 `accelerators()`
     The names of the GPUs and TPUs it computes on; empty on a CPU.
 """
@@ -25,4 +29,6 @@ value_and_grad = _module.value_and_grad
 input_gradient = _module.input_gradient
 train_step = _module.train_step
 assign = _module.assign
+sync = _module.sync
+make_deterministic = _module.make_deterministic
 accelerators = _module.accelerators

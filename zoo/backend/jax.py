@@ -1,5 +1,7 @@
 """Gradients and the training step with JAX: Keras variables made pure by a `StatelessScope`."""
 
+import os
+
 import jax
 import keras
 
@@ -44,6 +46,18 @@ def train_step(model, state, data):
 
 def assign(variable, value):
     variable.assign(value)
+
+
+def sync(model):
+    model.jax_state_sync()
+
+
+def make_deterministic():
+    if accelerators() and "--xla_gpu_deterministic_ops=true" not in os.environ.get("XLA_FLAGS", ""):
+        raise ValueError(
+            "--deterministic with JAX on a GPU needs XLA_FLAGS=--xla_gpu_deterministic_ops=true in "
+            "the environment."
+        )
 
 
 def accelerators():

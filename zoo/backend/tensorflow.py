@@ -38,6 +38,14 @@ def assign(variable, value):
         context.merge_call(update, args=(value,))
 
 
+def sync(model):
+    pass
+
+
+def make_deterministic():
+    tf.config.experimental.enable_op_determinism()
+
+
 def accelerators():
     devices = tf.config.list_physical_devices("GPU") + tf.config.list_physical_devices("TPU")
     details = map(tf.config.experimental.get_device_details, devices)

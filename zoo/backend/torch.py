@@ -30,5 +30,13 @@ def assign(variable, value):
     variable.assign(value)
 
 
+def sync(model):
+    pass
+
+
+def make_deterministic():
+    torch.use_deterministic_algorithms(True)
+
+
 def accelerators():
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -1,0 +1,25 @@
+"""A tiny run in a process of its own, as a recipe's command does it.
+
+A fork server imports this once, and so TensorFlow: each run then starts in a second, and can be
+killed at any moment of it.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import zoo.classifier
+import zoo.gan  # noqa: F401  (imported here once for all runs)
+from recipes.wgan_gp import Config
+from zoo import cli, training
+
+
+def run(workdir, log, hyperparameters):
+    """Trains until the end, or until it is killed; what it prints goes to the file `log`."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    sys.argv = ["train"]
+    with cli.user_errors():
+        training.train_gan("wgan_gp", Config(**hyperparameters), workdir)

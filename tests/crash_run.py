@@ -1,0 +1,120 @@
+"""Tiny runs in processes of their own, for the tests that kill them."""
+
+import csv
+import multiprocessing
+import os
+import shutil
+import time
+
+import crash_child
+import h5py
+import numpy as np
+
+from zoo import train_state
+
+TINY = {
+    "width": 4,
+    "image_size": 8,
+    "latent_size": 6,
+    "batch_size": 2,
+    "n_critic": 1,
+    "save_every": 2,
+    "deterministic": True,
+}
+
+
+def server():
+    """Returns a fork server that has imported TensorFlow."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["crash_child"])
+    return context
+
+
+def save_images(folder):
+    """Writes some random images; returns them as a data source."""
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1), np.uint8)
+    np.savez(folder / "set.npz", images=images)
+    return f"npz:{folder / 'set.npz'}"
+
+
+class Run:
+    """A run in a folder, whose process can be started again and again."""
+
+    def __init__(self, server, folder, **hyperparameters):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.server, self.workdir, self.log = server, folder / "run", folder / "log"
+        self.log.touch()
+        self.hyperparameters = {"dataset": save_images(folder)} | TINY | hyperparameters
+
+    def copy(self, folder):
+        """Copies the run as it is on disk, with a log of its own."""
+        copy = Run(self.server, folder, **self.hyperparameters)
+        shutil.copytree(self.workdir, copy.workdir)
+        return copy
+
+    @property
+    def dataset(self):
+        return self.hyperparameters["dataset"]
+
+    def start(self):
+        arguments = (self.workdir, self.log, self.hyperparameters)
+        self.process = self.server.Process(target=crash_child.run, args=arguments)
+        self.process.start()
+
+    def finish(self):
+        """Waits for the end; returns the exit code and what was printed since the start."""
+        self.process.join(120)
+        return self.process.exitcode, self.log.read_text()
+
+    def complete(self):
+        self.start()
+        code, printed = self.finish()
+        assert code == 0, printed
+        return self
+
+    def states(self):
+        return sorted((self.workdir / "state").glob("step_*"))
+
+    def step(self):
+        """The newest saved step; -1 before the first."""
+        return max((int(path.name.removeprefix("step_")) for path in self.states()), default=-1)
+
+    def wait_for(self, condition):
+        """Waits for something to be seen in the folder, or for the end; tells whether it came."""
+        while self.process.is_alive():
+            if condition():
+                return True
+            time.sleep(0.0005)
+        return condition()
+
+    def wait_for_step(self, step):
+        assert self.wait_for(lambda: self.step() >= step), self.log.read_text()
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        self.process.kill()
+        self.process.join()
+
+    def half_written(self):
+        return list(self.workdir.rglob(".writing-*"))
+
+    def history(self):
+        """`history.csv` without the minutes, which no two runs share."""
+        with open(self.workdir / "history.csv", encoding="utf-8") as file:
+            return [
+                {k: v for k, v in row.items() if k != "minutes"} for row in csv.DictReader(file)
+            ]
+
+    def arrays(self):
+        """All numbers of the last state: networks, average and both optimizers' slots."""
+        arrays = {}
+
+        def collect(name, item):
+            if isinstance(item, h5py.Dataset):
+                arrays[name] = item[()]
+
+        with h5py.File(self.states()[-1] / train_state.WEIGHTS) as file:
+            file.visititems(collect)
+        return arrays

@@ -1,0 +1,53 @@
+"""Warnings of runs whose numbers are finite and yet say that nothing good is being learnt."""
+
+import math
+import warnings
+
+import keras
+
+PATIENCE = 3  # epochs in a row
+
+
+class CollapseWarning(keras.callbacks.Callback):
+    """Warns, once each time it begins, when the discriminator or the samples collapse.
+
+    It reads the logs of an epoch:
+    - `real_score` and `fake_score` are equal to a thousandth of their size: the discriminator has
+      given up, and its gradients are noise.
+    - A hinge or logistic `d_loss` is below 0.01: the discriminator tells all images apart with
+      room to spare, where these losses have no gradient left for the generator.
+    - A `fid_*` is more than twice the lowest before: the samples get worse, as when modes collapse.
+
+    The first two must hold for three epochs, the last for three measurements.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.counts, self.lowest = {}, math.inf
+
+    def on_epoch_end(self, epoch, logs=None):
+        real, fake = logs["real_score"], logs["fake_score"]
+        self._note(
+            abs(real - fake) < 1e-3 * (abs(real) + abs(fake)),
+            "the discriminator scores real and fake images alike: it has collapsed, or needs more "
+            "updates (--n_critic) or a higher learning rate",
+        )
+        self._note(
+            self.model.config.loss != "wasserstein" and logs["d_loss"] < 0.01,
+            "the discriminator tells all real and fake images apart: the generator learns nothing "
+            "from it; it needs fewer updates (--n_critic) or a lower learning rate",
+        )
+        for name, value in logs.items():
+            if name.startswith("fid_"):
+                self._note(
+                    value > 2 * self.lowest,
+                    f"{name} is more than twice its lowest, {self.lowest:.3g}: look at the samples "
+                    "for few or repeated kinds of images (mode collapse)",
+                )
+                self.lowest = min(self.lowest, value)
+
+    def _note(self, wrong, message):
+        count = self.counts.get(message[:40], 0) + 1 if wrong else 0
+        self.counts[message[:40]] = count
+        if count == PATIENCE:
+            warnings.warn(f"step {self.model.step:,}: {message}.", stacklevel=3)

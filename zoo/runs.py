@@ -1,0 +1,78 @@
+"""What the training runs of a folder are doing, read from their states."""
+
+import pathlib
+
+import filelock
+
+from zoo import files
+
+LOCK = ".lock"
+
+
+def lock(workdir):
+    """Takes a run's folder for this process; the system gives it back when the process dies.
+
+    Returns:
+        A `filelock.FileLock`, held.
+
+    Raises:
+        ValueError: If another process trains there.
+    """
+    held = filelock.FileLock(pathlib.Path(workdir) / LOCK)
+    try:
+        return held.acquire(timeout=1).lock
+    except filelock.Timeout:
+        raise ValueError(
+            f"Another process trains in {str(workdir)!r}; wait for it or choose another --workdir."
+        ) from None
+
+
+def list_runs(folder):
+    """Describes every run below a folder, itself included.
+
+    Args:
+        folder: Where to look.
+
+    Returns:
+        A list of dicts: `run`, its path from `folder`; `recipe`; `state`, "training", "finished" or
+        "stopped"; `step` and `steps`; `minutes` of training; `fid`, the last that was measured while
+        training as (name, value), or None.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
+    return [_describe(path.parent, folder) for path in sorted(folder.rglob("run.json"))]
+
+
+def _describe(workdir, folder):
+    facts = files.read_json(workdir / "run.json")
+    states = sorted((workdir / "state").glob("step_*"))
+    record = files.read_json(states[-1] / "record.json") if states else {}
+    step = int(states[-1].name.removeprefix("step_")) if states else 0
+    fids = [
+        (name, value)
+        for row in record.get("history", ())
+        for name, value in row.items()
+        if name.startswith("fid_")
+    ]
+    finished = step >= facts["config"]["steps"] and (workdir / "model").is_dir()
+    return {
+        "run": str(workdir.relative_to(folder)),
+        "recipe": facts["recipe"],
+        "state": "training" if _is_training(workdir) else "finished" if finished else "stopped",
+        "step": step,
+        "steps": facts["config"]["steps"],
+        "minutes": record.get("seconds", 0.0) / 60,
+        "fid": fids[-1] if fids else None,
+    }
+
+
+def _is_training(workdir):
+    try:
+        with filelock.FileLock(workdir / LOCK, timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
