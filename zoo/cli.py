@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import dataclasses
+import functools
 import importlib
 import os
 import pathlib
@@ -76,7 +77,7 @@ def user_errors():
     """Turns the zoo's errors about bad input into one line and exit code 1; warnings into one."""
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _warn
+            warnings.showwarning = functools.partial(_warn, warnings.showwarning)
             yield
     except (ValueError, FileNotFoundError, FloatingPointError) as error:
         _fail(error, 1)
@@ -111,9 +112,12 @@ def _fail(message, code):
     sys.exit(code)
 
 
-def _warn(message, category, filename, lineno, file=None, line=None):
-    """Prints a warning as one line for people, without the place in the source."""
-    print(f"{_program()}: warning: {message}", file=sys.stderr, flush=True)
+def _warn(others, message, category, *where, **options):
+    """Prints a warning for people as one line, without the place in the source; not `others`."""
+    if category is UserWarning:
+        print(f"{_program()}: warning: {message}", file=sys.stderr, flush=True)
+    else:
+        others(message, category, *where, **options)
 
 
 def _program():

@@ -35,7 +35,7 @@ def list_runs(folder):
 
     Returns:
         A list of dicts: `run`, its path from `folder`; `recipe`; `state`, "training", "finished" or
-        "stopped"; `step` and `steps`; `minutes` of training; `fid`, the last that was measured while
+        "stopped"; `step` and `steps`; `minutes` of training; `fid`, the last measured while
         training as (name, value), or None.
 
     Raises:
@@ -49,9 +49,9 @@ def list_runs(folder):
 
 def _describe(workdir, folder):
     facts = files.read_json(workdir / "run.json")
-    states = sorted((workdir / "state").glob("step_*"))
-    record = files.read_json(states[-1] / "record.json") if states else {}
-    step = int(states[-1].name.removeprefix("step_")) if states else 0
+    states = sorted((workdir / "state").glob("step_*/record.json"))
+    record = files.read_json(states[-1]) if states else {}
+    step = int(states[-1].parent.name.removeprefix("step_")) if states else 0
     fids = [
         (name, value)
         for row in record.get("history", ())

@@ -112,8 +112,9 @@ def test_a_recipes_run_measures_keeps_and_resumes(tiny, pictures, tmp_path, monk
     assert zoo.load(tmp_path / "run" / "best").sample(1, seed=0).shape == (1, 8, 8, 1)
 
 
-def test_a_run_without_a_classifier_leaves_nothing(tiny, tmp_path):
-    config = Config(fid_every=1, **tiny | {"dataset": "folder:mine"})
-    with pytest.raises(ValueError, match="no published classifier of 'folder:mine'"):
+def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path):
+    np.savez(tmp_path / "mine.npz", images=pictures)
+    config = Config(fid_every=1, **tiny | {"dataset": f"npz:{tmp_path / 'mine.npz'}"})
+    with pytest.raises(ValueError, match="no published classifier of 'npz:.*mine.npz'"):
         training.train_gan("wgan_gp", config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

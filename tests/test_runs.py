@@ -1,0 +1,45 @@
+"""`zoo runs`, over real runs."""
+
+import numpy as np
+import pytest
+
+from recipes.wgan_gp import Config
+from zoo import cli, runs, training
+
+
+def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
+    np.savez(tmp_path / "set.npz", images=pictures)
+    source = {"dataset": f"npz:{tmp_path / 'set.npz'}", "save_every": 2}
+    training.train_gan("wgan_gp", Config(**tiny, **source, steps=2), tmp_path / "a")
+    (first,) = runs.list_runs(tmp_path)
+    assert first.pop("minutes") > 0
+    assert first == {
+        "run": "a",
+        "recipe": "wgan_gp",
+        "state": "finished",
+        "step": 2,
+        "steps": 2,
+        "fid": None,
+    }
+    with runs.lock(tmp_path / "a"):
+        assert runs.list_runs(tmp_path)[0]["state"] == "training"
+        with pytest.raises(ValueError, match=r"^Another process trains in '.*a'; wait"):
+            runs.lock(tmp_path / "a")
+    cli.main(["runs", str(tmp_path)])
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("a  wgan_gp     finished  step 2 of 2  ")
+    )
+    assert (tmp_path / "a" / "training.gif").stat().st_size > 100
+
+
+def test_no_runs_is_one_sentence(tmp_path, capsys):
+    for folder, message in (
+        (tmp_path, f"zoo: There is no run in {str(tmp_path)!r}."),
+        (tmp_path / "x", f"zoo: There is no folder {str(tmp_path / 'x')!r}."),
+    ):
+        with pytest.raises(SystemExit) as end:
+            cli.main(["runs", str(folder)])
+        assert end.value.code == 1
+        assert capsys.readouterr().err.split(": ", 1)[1].strip() == message.split(": ", 1)[1]
