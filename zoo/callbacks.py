@@ -118,7 +118,7 @@ class TrainState(keras.callbacks.Callback):
         # A hyperparameter that is newer than the run had its default's effect.
         earlier = type(model.config).from_dict(state["config"]).to_dict()
         differ = [key for key in config if config[key] != earlier[key]]
-        if set(differ) - {"steps", "fid_every"}:
+        if set(differ) - {"steps", "fid_every", "strategy"}:
             raise ValueError(
                 f"{str(self.folder.parent)!r} holds a run with another "
                 f"{', '.join(differ)}; choose another --workdir or the same settings."

@@ -14,8 +14,8 @@ from zoo import cli_metrics
 def run(train, Config, argv=None):
     """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
 
-    A bad flag is one line and exit code 2; a `ValueError` or `FileNotFoundError` of `train` is one
-    line and exit code 1.
+    A bad flag is one line and exit code 2; a `ValueError`, `FileNotFoundError` or
+    `ConnectionError` of `train` is one line and exit code 1.
     """
     from absl import app, flags
 
@@ -40,7 +40,8 @@ def run(train, Config, argv=None):
 
     def main(_):
         with user_errors():
-            import_keras()
+            # Workers find each other before they look for devices.
+            import_keras(devices=configs[0].strategy != "multi_worker")
             train(configs[0], flags.FLAGS.workdir)
 
     app.run(main, argv=argv, flags_parser=parse)
@@ -72,20 +73,20 @@ def config_from_flags(Config, flag_values):
 
 @contextlib.contextmanager
 def user_errors():
-    """Turns the zoo's errors about bad input into one line and exit code 1."""
+    """Turns the zoo's errors about bad input or a lost worker into one line and exit code 1."""
     try:
         yield
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, FileNotFoundError, ConnectionError) as error:
         _fail(error, 1)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
 
 
-def import_keras():
-    """Imports Keras without the lines TensorFlow prints then, which no setting turns off.
+def import_keras(devices=True):
+    """Imports Keras and looks for devices without the lines TensorFlow prints then.
 
-    An error line is then the only line. The file descriptor is redirected because they come from
-    C++; Python's errors are raised as ever.
+    No setting turns them off; an error line is then the only line. The file descriptor is
+    redirected because they come from C++; Python's errors are raised as ever.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     sys.stderr.flush()
@@ -94,7 +95,8 @@ def import_keras():
         os.dup2(nowhere.fileno(), 2)
         try:
             importlib.import_module("zoo.gan")
-            importlib.import_module("keras").ops.zeros(())  # looks for devices
+            if devices:
+                importlib.import_module("keras").ops.zeros(())
         finally:
             os.dup2(kept, 2)
             os.close(kept)

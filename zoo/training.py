@@ -1,11 +1,14 @@
 """The training run that every recipe shares: data, model, callbacks, `fit`, save."""
 
+import contextlib
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import keras
 
-from zoo import callbacks, cards, data, files, registry
+from zoo import backend, callbacks, cards, data, files, registry
 from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
 
@@ -25,12 +28,12 @@ def train_gan(recipe, config, workdir):
     Returns:
         The trained `zoo.GAN`.
     """
-    extra = [callbacks.SampleGrid(pathlib.Path(workdir) / "samples")]
-    if config.fid_every:
-        classifier = extractors.get("classifier", config.dataset)
-        folder = pathlib.Path(workdir) / "best"
-        extra.append(PeriodicFID(folder, config.fid_every, extractor=classifier))
-    return _train(recipe, config, workdir, lambda images: {"x": images}, extra)
+    with _placed(config, workdir) as (folder, scope):
+        extra = [callbacks.SampleGrid(folder / "samples")]
+        if config.fid_every:
+            classifier = extractors.get("classifier", config.dataset)
+            extra.append(PeriodicFID(folder / "best", config.fid_every, extractor=classifier))
+        return _train(recipe, config, folder, scope, lambda images: {"x": images}, extra)
 
 
 def train_classifier(recipe, config, workdir):
@@ -46,20 +49,39 @@ def train_classifier(recipe, config, workdir):
         training, held_out = data.split(images, config.holdout, config.seed)
         return {"x": training, "validation_data": held_out if len(held_out) else None}
 
-    return _train(recipe, config, workdir, divide)
+    with _placed(config, workdir) as (folder, scope):
+        return _train(recipe, config, folder, scope, divide)
 
 
-def _train(recipe, config, workdir, fit_arguments, extra_callbacks=()):
-    """Runs `fit` with `fit_arguments(images)` into a folder."""
+@contextlib.contextmanager
+def _placed(config, workdir):
+    """Gives the folder this process writes to, and the scope of its model.
+
+    The folder is `workdir` for the chief. Every other worker does all that the chief does, for the
+    sake of the collectives in it, in a copy of the run's state that is thrown away.
+    """
     workdir = pathlib.Path(workdir)
+    with backend.strategy(config.strategy, config.batch_size) as (chief, scope):
+        if chief:
+            yield workdir, scope
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            for kept in ("state", "best"):
+                if (workdir / kept).is_dir():
+                    shutil.copytree(workdir / kept, pathlib.Path(scratch) / kept)
+            yield pathlib.Path(scratch), scope
+
+
+def _train(recipe, config, workdir, scope, fit_arguments, extra_callbacks=()):
+    """Runs `fit` with `fit_arguments(images)` into a folder."""
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.precision)
     images = data.load(config.dataset).resized(config.image_shape)
-    model = registry.build(recipe, config)
-    model.compile()
-
     state = callbacks.TrainState(workdir / "state")
-    state.restore(model)
+    with scope():
+        model = registry.build(recipe, config)
+        model.compile()
+        state.restore(model)
     workdir.mkdir(parents=True, exist_ok=True)
     files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
     epochs = -(-config.steps // config.save_every)
