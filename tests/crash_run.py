@@ -37,6 +37,29 @@ def save_images(folder):
     return f"npz:{folder / 'set.npz'}"
 
 
+def states(workdir):
+    """Returns the folders of all saved states, the oldest first."""
+    return sorted((workdir / "state").glob("step_*"))
+
+
+def newest_step(workdir):
+    """Returns the newest saved step; -1 before the first."""
+    return max((int(path.name.removeprefix("step_")) for path in states(workdir)), default=-1)
+
+
+def last_arrays(workdir):
+    """Returns all numbers of the last state: networks, average and both optimizers' slots."""
+    arrays = {}
+
+    def collect(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(states(workdir)[-1] / train_state.WEIGHTS) as file:
+        file.visititems(collect)
+    return arrays
+
+
 class Run:
     """A run in a folder, whose process can be started again and again."""
 
@@ -73,11 +96,10 @@ class Run:
         return self
 
     def states(self):
-        return sorted((self.workdir / "state").glob("step_*"))
+        return states(self.workdir)
 
     def step(self):
-        """The newest saved step; -1 before the first."""
-        return max((int(path.name.removeprefix("step_")) for path in self.states()), default=-1)
+        return newest_step(self.workdir)
 
     def wait_for(self, condition):
         """Waits for something to be seen in the folder, or for the end; tells whether it came."""
@@ -106,15 +128,3 @@ class Run:
             return [
                 {k: v for k, v in row.items() if k != "minutes"} for row in csv.DictReader(file)
             ]
-
-    def arrays(self):
-        """All numbers of the last state: networks, average and both optimizers' slots."""
-        arrays = {}
-
-        def collect(name, item):
-            if isinstance(item, h5py.Dataset):
-                arrays[name] = item[()]
-
-        with h5py.File(self.states()[-1] / train_state.WEIGHTS) as file:
-            file.visititems(collect)
-        return arrays

@@ -77,7 +77,7 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("constraints", {"keras", "numpy", "zoo.layers"}),
         ("labelled", {"keras", "numpy", "zoo.data"}),
         ("data", {"keras", "numpy", "PIL", "tensorflow_datasets"}),
-        ("sampling", {"keras", "numpy"}),
+        ("sampling", {"keras", "numpy", "zoo.backend"}),
         ("card_numbers", set()),
         ("card_text", {"huggingface_hub", "zoo.card_numbers", "zoo.registry"}),
         ("metrics/kernel", {"numpy", "zoo.metrics"}),

@@ -1,5 +1,6 @@
 """Numbers that are not finite stop a run, or send it back, and never reach a saved state."""
 
+import contextlib
 import dataclasses
 import math
 import warnings
@@ -95,7 +96,8 @@ def start(config, workdir):
 def test_restore_goes_back_and_halves_the_learning_rates(config, pictures, tmp_path, capsys):
     config = dataclasses.replace(config, on_nan="restore")
     gan, state = start(config, tmp_path / "run")
-    training._fit(gan, state, [StopOnNonFinite(), Poison(3), state], {"x": pictures})
+    watchers = [StopOnNonFinite(), Poison(3), state]
+    training._fit(gan, contextlib.nullcontext, state, watchers, {"x": pictures})
     assert gan.step == 6
     assert saved_steps(tmp_path / "run") == [4, 6]
     assert [divergence["step"] for divergence in state.divergences] == [4]

@@ -25,6 +25,7 @@ class Classifier(RecipeModel):
 
     kind = "Classifier"
     networks = ("classifier",)
+    _validation = None  # what `fit` measures with
 
     def call(self, images, training=False):
         """Maps uint8 images (N, H, W, C) to float32 logits (N, classes)."""
@@ -107,8 +108,9 @@ class Classifier(RecipeModel):
         """
         if validation_data is not None:
             arrays = validation_data if isinstance(validation_data, tuple) else (validation_data,)
-            validation_data = self._evaluation_batches(*arrays)
-        return super().fit(x, y, validation_data=validation_data, **kwargs)
+            self._validation, steps = self._evaluation_batches(*arrays)
+            kwargs |= {"validation_data": self._validation, "validation_steps": steps}
+        return super().fit(x, y, **kwargs)
 
     def evaluate(self, x, y=None, **kwargs):
         """Measures loss and accuracy.
@@ -123,13 +125,15 @@ class Classifier(RecipeModel):
         """
         if not self.compiled:
             self.compile()
-        if not isinstance(x, labelled.EvaluationBatches):  # fit's own call has made them
-            x = self._evaluation_batches(x, y)
-        return super().evaluate(x, **{"verbose": 0, "return_dict": True} | kwargs)
+        if x is not self._validation:  # fit's own call
+            x, kwargs["steps"] = self._evaluation_batches(x, y)
+        with backend.undistributed():  # the last batch is a shorter one
+            return super().evaluate(x, **{"verbose": 0, "return_dict": True} | kwargs)
 
     def _evaluation_batches(self, x, y=None):
         images = data.as_images(x, y).resized(self.config.image_shape)
-        return labelled.EvaluationBatches(images, self.config)
+        batches = labelled.EvaluationBatches(images, self.config)
+        return backend.distribute_evaluation(self, batches), len(batches)
 
     def batches(self, images, first_step):
         return labelled.training_batches(images, self.config, first_step)

@@ -16,8 +16,8 @@ from zoo import cli_metrics
 def run(train, Config, argv=None):
     """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
 
-    A bad flag is one line and exit code 2; a `ValueError` or `FileNotFoundError` of `train` is one
-    line and exit code 1.
+    A bad flag is one line and exit code 2; a `ValueError`, `FileNotFoundError` or
+    `ConnectionError` of `train` is one line and exit code 1.
     """
     from absl import app, flags
 
@@ -42,7 +42,8 @@ def run(train, Config, argv=None):
 
     def main(_):
         with user_errors():
-            import_keras()
+            # Workers find each other before they look for devices.
+            import_keras(devices=configs[0].strategy != "multi_worker")
             train(configs[0], flags.FLAGS.workdir)
 
     app.run(main, argv=argv, flags_parser=parse)
@@ -74,12 +75,12 @@ def config_from_flags(Config, flag_values):
 
 @contextlib.contextmanager
 def user_errors():
-    """Turns the zoo's errors about bad input into one line and exit code 1; warnings into one."""
+    """Turns the zoo's errors into one line and exit code 1, and its warnings into one."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = functools.partial(_warn, warnings.showwarning)
             yield
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, FileNotFoundError, FloatingPointError, ConnectionError) as error:
         _fail(error, 1)
     except OSError as error:  # such as a full disk
         where = f": {error.filename!r}" if error.filename else ""
@@ -88,11 +89,11 @@ def user_errors():
         _fail(str(interruption) or "interrupted", getattr(interruption, "exit_code", 130))
 
 
-def import_keras():
-    """Imports Keras without the lines TensorFlow prints then, which no setting turns off.
+def import_keras(devices=True):
+    """Imports Keras and looks for devices without the lines TensorFlow prints then.
 
-    An error line is then the only line. The file descriptor is redirected because they come from
-    C++; Python's errors are raised as ever.
+    No setting turns them off; an error line is then the only line. The file descriptor is
+    redirected because they come from C++; Python's errors are raised as ever.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     sys.stderr.flush()
@@ -101,7 +102,8 @@ def import_keras():
         os.dup2(nowhere.fileno(), 2)
         try:
             importlib.import_module("zoo.gan")
-            importlib.import_module("keras").ops.zeros(())  # looks for devices
+            if devices:
+                importlib.import_module("keras").ops.zeros(())
         finally:
             os.dup2(kept, 2)
             os.close(kept)

@@ -101,7 +101,7 @@ class ModelConfig(RecipeConfig):
     image_size: int = hyperparameter(28, "Height and width of the images, in pixels.", minimum=4)
     channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
     width: int = hyperparameter(64, "Channels of the layers at full resolution.", minimum=1)
-    batch_size: int = hyperparameter(64, "Images per update.", minimum=1)
+    batch_size: int = hyperparameter(64, "Images per update, of all devices together.", minimum=1)
     decay_from: float = hyperparameter(
         1.0, "Fraction of the run after which learning rates fall linearly to 0.", minimum=0
     )
@@ -132,6 +132,13 @@ class ModelConfig(RecipeConfig):
         "auto",
         "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
         choices=("auto", "on", "off"),
+        of_run=True,
+    )
+    strategy: str = hyperparameter(
+        "none",
+        "Where to train: none is one device, mirrored all of this machine, multi_worker those of "
+        "several machines.",
+        choices=("none", "mirrored", "multi_worker"),
         of_run=True,
     )
     seed: int = hyperparameter(0, "Of everything random: weights, data order, latents.", minimum=0)

@@ -1,12 +1,13 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
+import functools
 import math
 import pathlib
 
 import keras
 from keras import ops
 
-from zoo import data, files, registry
+from zoo import backend, data, files, registry
 
 
 class RecipeModel(keras.Model):
@@ -82,7 +83,7 @@ class RecipeModel(keras.Model):
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
         return super().fit(
-            self.batches(images, first_step=self.step),
+            backend.distribute(self, functools.partial(self.batches, images, self.step)),
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             initial_epoch=initial_epoch,

@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from zoo import backend
+
 
 def draw(config, n, seed=None, labels=None, truncation=1.0):
     """Draws what a generator needs for `n` images.
@@ -126,7 +128,9 @@ def stream(generator, latents, labels=None, batch_size=64):
         part = slice(start, start + batch_size)
         x = latents[part] if labels is None else [latents[part], labels[part]]
         # Under tf.distribute every replica generates the batch, one after another: take the first.
-        yield to_uint8(generator.predict_on_batch(x))[: len(latents[part])]
+        with backend.undistributed():
+            images = generator.predict_on_batch(x)
+        yield to_uint8(images)[: len(latents[part])]
 
 
 def to_uint8(images):

@@ -2,7 +2,9 @@
 
 import contextlib
 import pathlib
+import shutil
 import sys
+import tempfile
 
 import keras
 import numpy as np
@@ -37,9 +39,8 @@ def train_gan(recipe, config, workdir):
         DivergenceError: If numbers are no longer finite.
         Interruption: After SIGTERM or SIGINT, the state being saved.
     """
-    workdir = pathlib.Path(workdir)
 
-    def prepare(images):
+    def prepare(images, workdir):
         first = np.arange(min(config.batch_size, len(images)))
         real = images[first], images.labels[first] if config.num_classes else None
         extra = [
@@ -53,9 +54,7 @@ def train_gan(recipe, config, workdir):
             extra.insert(0, fid)  # for what it adds to the logs
         return {"x": images}, extra
 
-    model = _train(recipe, config, workdir, prepare)
-    callbacks.save_film(workdir / "training.gif", workdir / "samples")
-    return model
+    return _train(recipe, config, workdir, prepare)
 
 
 def train_classifier(recipe, config, workdir):
@@ -67,9 +66,7 @@ def train_classifier(recipe, config, workdir):
         The trained `zoo.Classifier`.
     """
 
-    workdir = pathlib.Path(workdir)
-
-    def prepare(images):
+    def prepare(images, workdir):
         training, held_out = data.split(images, config.holdout, config.seed)
         arguments = {"x": training, "validation_data": held_out if len(held_out) else None}
         return arguments, [callbacks.TensorBoard(workdir / "tensorboard")]
@@ -80,36 +77,59 @@ def train_classifier(recipe, config, workdir):
 def _train(recipe, config, workdir, prepare):
     """Runs `fit` into a folder that no other process trains in.
 
-    `prepare(images)` returns the data for `fit` and the callbacks of this kind of model.
+    `prepare(images, workdir)` returns the data for `fit` and the callbacks of this kind of model.
     """
     if config.save_every % config.steps_per_execution or config.steps % config.steps_per_execution:
         raise ValueError("steps_per_execution must divide save_every and steps.")
-    if config.deterministic:
-        backend.make_deterministic()
-    keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(config.precision)
-    images = data.load(config.dataset).resized(config.image_shape)
-    arguments, extra = prepare(images)
-    workdir.mkdir(parents=True, exist_ok=True)
-    with runs.lock(workdir):
-        _check_same_run(config, workdir / "run.json")
-        files.sweep(workdir)
-        files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
-        model = registry.build(recipe, config)
-        model.compile()
-        state = TrainState(workdir / "state", config.keep)
-        state.restore(model)
-        with StopOnSignal(state) as stop:
-            watchers = [
-                StopOnNonFinite(),
-                *extra,
-                callbacks.Progress(config.steps),
-                state,
-                stop,
-            ]
-            _fit(model, state, watchers, arguments)
-        model.save(workdir / "model", zipped=False)
+    with _placed(config, workdir) as (workdir, scope):
+        if config.deterministic:
+            backend.make_deterministic()
+        keras.utils.set_random_seed(config.seed)
+        keras.config.set_dtype_policy(config.precision)
+        images = data.load(config.dataset).resized(config.image_shape)
+        arguments, extra = prepare(images, workdir)
+        workdir.mkdir(parents=True, exist_ok=True)
+        with runs.lock(workdir):
+            _check_same_run(config, workdir / "run.json")
+            files.sweep(workdir)
+            files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
+            state = TrainState(workdir / "state", config.keep)
+            with scope():
+                model = registry.build(recipe, config)
+                model.compile()
+                state.restore(model)
+            with StopOnSignal(state) as stop:
+                watchers = [
+                    StopOnNonFinite(),
+                    *extra,
+                    callbacks.Progress(config.steps),
+                    state,
+                    stop,
+                ]
+                _fit(model, scope, state, watchers, arguments)
+            model.save(workdir / "model", zipped=False)
+            callbacks.save_film(workdir / "training.gif", workdir / "samples")
     return model
+
+
+@contextlib.contextmanager
+def _placed(config, workdir):
+    """Gives the folder this process writes to, and the scope of its model.
+
+    The folder is `workdir` for the chief. Every other worker does all that the chief does, for the
+    sake of the collectives in it, in a copy of the run's state that is thrown away.
+    """
+    workdir = pathlib.Path(workdir)
+    with backend.strategy(config.strategy, config.batch_size) as (chief, scope):
+        if chief:
+            yield workdir, scope
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            for kept in ("state", "best"):
+                if (workdir / kept).is_dir():
+                    ignore = shutil.ignore_patterns(f"{files.SCRATCH}*")  # the chief may be writing
+                    shutil.copytree(workdir / kept, pathlib.Path(scratch) / kept, ignore=ignore)
+            yield pathlib.Path(scratch), scope
 
 
 def _check_same_run(config, facts):
@@ -124,7 +144,7 @@ def _check_same_run(config, facts):
             )
 
 
-def _fit(model, state, watchers, arguments):
+def _fit(model, scope, state, watchers, arguments):
     """Runs `fit` to the last step, going back after a divergence if the config says so."""
     config = model.config
     while model.step < config.steps:
@@ -143,7 +163,8 @@ def _fit(model, state, watchers, arguments):
             if config.on_nan == "stop" or len(state.divergences) == config.restores:
                 raise
             found = {"step": divergence.step, "term": divergence.term}
-            state.restore(model, [*state.divergences, found])
+            with scope():
+                state.restore(model, [*state.divergences, found])
             print(
                 f"step {found['step']:,}: {found['term']} was not finite; back to step "
                 f"{model.step:,} with half the learning rates",

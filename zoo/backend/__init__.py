@@ -1,4 +1,4 @@
-"""The gradient code Keras leaves to each framework, and nothing else.
+"""The gradient code and the placing of a run, which Keras leaves to each framework.
 
 Each backend offers the same functions:
 
@@ -17,6 +17,19 @@ Each backend offers the same functions:
     Lets only kernels run, from now on, that give the same bits every time.
 `accelerators()`
     The names of the GPUs and TPUs it computes on; empty on a CPU.
+`strategy(name, batch_size)`
+    The context of a run on one device ("none"), on all devices of this machine ("mirrored") or of
+    several ("multi_worker"). It gives a pair: whether this process is the chief, which alone writes
+    the run's files, and a function of the scope to build, compile and restore the model in.
+    `ValueError` where it cannot be or the devices cannot share the batch equally; a
+    `ConnectionError` ends a run that lost a worker.
+`distribute(model, batches)`
+    What `fit` takes for every device to get its own part of each batch of `batches()`, a generator
+    that the backend may start more than once.
+`distribute_evaluation(model, batches)`
+    What `evaluate` takes for a `keras.utils.PyDataset`, its length being the number of steps.
+`undistributed()`
+    A context in which a batch need not be shared by the devices: every one computes all of it.
 """
 
 import importlib
@@ -32,3 +45,7 @@ assign = _module.assign
 sync = _module.sync
 make_deterministic = _module.make_deterministic
 accelerators = _module.accelerators
+strategy = _module.strategy
+distribute = _module.distribute
+distribute_evaluation = _module.distribute_evaluation
+undistributed = _module.undistributed

@@ -1,9 +1,15 @@
-"""Gradients and the training step with JAX: Keras variables made pure by a `StatelessScope`."""
+"""Gradients and the training step with JAX: Keras variables made pure by a `StatelessScope`.
 
+Several devices run one program that sees the whole batch, so that nothing else knows of them.
+"""
+
+import contextlib
 import os
 
 import jax
 import keras
+
+from zoo.backend import parts
 
 
 def _values(scope, variables):
@@ -62,3 +68,40 @@ def make_deterministic():
 
 def accelerators():
     return [d.device_kind for d in jax.devices() if d.platform != "cpu"]
+
+
+@contextlib.contextmanager
+def strategy(name, batch_size):
+    if name == "none":
+        yield True, contextlib.nullcontext
+        return
+    if name == "multi_worker":
+        if "KERAS_DISTRIBUTION_JOB_ADDRESSES" not in os.environ:
+            raise ValueError(
+                "multi_worker needs the environment variables KERAS_DISTRIBUTION_JOB_ADDRESSES, "
+                "KERAS_DISTRIBUTION_NUM_PROCESSES and KERAS_DISTRIBUTION_PROCESS_ID; "
+                "docs/distributed.md has an example."
+            )
+        keras.distribution.initialize()
+    parts.check(batch_size, jax.device_count())
+    with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
+        yield jax.process_index() == 0, contextlib.nullcontext
+
+
+def distribute(model, batches):
+    index, count = jax.process_index(), jax.process_count()
+    return (parts.part(batch, index, count) for batch in batches())
+
+
+def distribute_evaluation(model, batches):
+    return batches
+
+
+@contextlib.contextmanager
+def undistributed():
+    distribution = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)

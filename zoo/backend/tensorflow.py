@@ -1,6 +1,16 @@
-"""Gradients and the training step with TensorFlow."""
+"""Gradients, the training step and `tf.distribute` with TensorFlow."""
 
+import contextlib
+import functools
+import itertools
+
+import numpy as np
 import tensorflow as tf
+
+from zoo.backend import parts
+
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+DIFFERENT = (tf.errors.InternalError, tf.errors.InvalidArgumentError)
 
 
 def value_and_grad(fn, variables, state):
@@ -50,3 +60,125 @@ def accelerators():
     devices = tf.config.list_physical_devices("GPU") + tf.config.list_physical_devices("TPU")
     details = map(tf.config.experimental.get_device_details, devices)
     return [d.get("device_name", "accelerator") for d in details]
+
+
+@contextlib.contextmanager
+def strategy(name, batch_size):
+    if name == "none":
+        yield True, contextlib.nullcontext
+        return
+    tf.get_logger().setLevel("WARNING")  # else it reports every collective
+    if name == "mirrored":
+        parts.check(batch_size, _mirrored().num_replicas_in_sync)
+        yield True, _mirrored().scope
+    else:
+        parts.check(batch_size, _workers().num_replicas_in_sync)
+        try:
+            yield _is_chief(_workers().cluster_resolver), _workers().scope
+        except LOST as error:
+            raise ConnectionError(
+                "Another worker was lost. Start all workers again, with the same --workdir: the "
+                "run goes on from its last state."
+            ) from error
+        except DIFFERENT as error:
+            if "ollective" not in str(error):
+                raise
+            raise ValueError(
+                "The workers do different things: all need the same flags, and one --workdir that "
+                "they share."
+            ) from error
+
+
+# One strategy a process: a second one would use the keys of the first one's collectives again, and
+# fail with "Shape mismatch in the collective instance 100".
+@functools.cache
+def _mirrored():
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+@functools.cache
+def _workers():
+    return _Workers(_cluster_resolver())
+
+
+class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
+    """The strategy with two things that Keras's `fit` asks of it."""
+
+    def reduce(self, reduce_op, value, axis):
+        """Reduces batches that are dicts (Keras issue 20329), and logs, which have no axis."""
+        reduce = super().reduce
+
+        def leaf(x):
+            scalar = not self.experimental_local_results(x)[0].shape.rank
+            return reduce(reduce_op, x, None if scalar else axis)
+
+        return tf.nest.map_structure(leaf, value)
+
+
+def _cluster_resolver():
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    try:
+        if resolver.task_id < resolver.cluster_spec().num_tasks(resolver.task_type):
+            return resolver
+    except (TypeError, ValueError, AttributeError):  # it is missing, no JSON, or names no task
+        pass
+    raise ValueError(
+        "multi_worker needs the environment variable TF_CONFIG to say the addresses of all workers "
+        "and which of them this one is; docs/distributed.md has an example."
+    )
+
+
+def _is_chief(resolver):
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def distribute(model, batches):
+    strategy = model.distribute_strategy
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return batches()
+
+    # Given a generator, Keras would lose the batches it reads ahead before the first step.
+    return _dataset(
+        strategy,
+        lambda mine: (parts.part(batch, i, replicas) for batch in batches() for i in mine),
+    )
+
+
+def distribute_evaluation(model, batches):
+    if model.distribute_strategy.num_replicas_in_sync == 1:
+        return batches
+
+    # Every replica measures all, and the mean stays the same: no part of a short batch is empty.
+    return _dataset(
+        model.distribute_strategy,
+        lambda mine: (batches[k % len(batches)] for k in itertools.count() for _ in mine),
+    )
+
+
+def _dataset(strategy, elements):
+    """Distributes `elements(mine)`, in which the replicas `mine` of a worker take turns."""
+
+    def from_context(context):
+        local = strategy.num_replicas_in_sync // context.num_input_pipelines
+        mine = range(context.input_pipeline_id * local, (context.input_pipeline_id + 1) * local)
+
+        def generate():
+            # As floats: Keras averages the first batch over replicas, by collectives where there
+            # are several machines, and those know no uint8.
+            for element in elements(mine):
+                yield tf.nest.map_structure(
+                    lambda x: x.astype(np.float32) if x.dtype == np.uint8 else x, element
+                )
+
+        signature = tf.nest.map_structure(
+            lambda x: tf.TensorSpec((None, *x.shape[1:]), x.dtype), next(generate())
+        )
+        return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(local)
+
+    return strategy.distribute_datasets_from_function(from_context)
+
+
+undistributed = contextlib.nullcontext  # a model computes where its scope said

@@ -1,5 +1,7 @@
 """Gradients and the training step with PyTorch."""
 
+import contextlib
+
 import torch
 
 
@@ -40,3 +42,24 @@ def make_deterministic():
 
 def accelerators():
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+
+
+@contextlib.contextmanager
+def strategy(name, batch_size):
+    if name != "none":
+        raise ValueError(
+            f"With PyTorch a model trains on one device: strategy must be 'none', but is {name!r}; "
+            "use KERAS_BACKEND=tensorflow or jax."
+        )
+    yield True, contextlib.nullcontext
+
+
+def distribute(model, batches):
+    return batches()
+
+
+def distribute_evaluation(model, batches):
+    return batches
+
+
+undistributed = contextlib.nullcontext

@@ -20,6 +20,9 @@ class MinibatchStddev(keras.layers.Layer):
     the groups in turn, so that each has at least `group_size` members, or all `N` if there are
     fewer. A single sample has no spread: its map is `sqrt(epsilon)`.
 
+    Under a `tf.distribute` strategy the batch is that of a replica: groups do not reach over
+    devices. With JAX it is the global batch.
+
     Args:
         group_size: int, at least 1.
         epsilon: float, inside the square root.

@@ -6,6 +6,8 @@ import typing
 
 import numpy as np
 
+from zoo import backend
+
 
 @typing.runtime_checkable
 class Extractor(typing.Protocol):
@@ -54,7 +56,9 @@ def extract(extractor, images, batch_size=50, total=None, progress="features of"
         if report.count and count < batch_size:
             # The last batch is filled up: another shape would compile the network again.
             batch = np.resize(batch, (batch_size, *batch.shape[1:]))
-        yield np.asarray(extractor(batch), "float32")[:count]
+        with backend.undistributed():
+            vectors = np.asarray(extractor(batch), "float32")[:count]
+        yield vectors
         report.add(count)
     report.close()
     if not report.count and not start:

@@ -1,0 +1,42 @@
+"""JAX: `--strategy=mirrored` on two devices ends in the weights of one. PyTorch refuses it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from replicas import ROOT, check_replicas, train_on_replicas
+
+pytestmark = pytest.mark.parity
+RECIPES = ("wgan_gp", "classifier")
+
+
+@pytest.fixture(scope="module")
+def replicas(tmp_path_factory):
+    """What one device and two ended in."""
+    return train_on_replicas(tmp_path_factory.mktemp("jax") / "weights.npz", RECIPES, "jax")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_two_devices_end_as_one(replicas, recipe):
+    check_replicas(replicas, recipe)
+
+
+def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
+    assert "must be a multiple of their number, but is 3" in str(replicas["refusal"])
+
+
+def test_pytorch_says_that_it_trains_on_one_device(tmp_path):
+    command = [sys.executable, "-m", "recipes.wgan_gp.train", "--strategy=mirrored"]
+    run = subprocess.run(
+        [*command, f"--workdir={tmp_path / 'run'}"],
+        cwd=ROOT,
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("train.py: With PyTorch a model trains on one device")
+    assert len(run.stderr.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
