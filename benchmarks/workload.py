@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from zoo import registry
+from zoo import files, registry
 
 IMAGES = 10_000
 GROWN = 1_000  # a step at which progan, which grows by a doubling per step here, has grown
@@ -15,7 +15,7 @@ UNTIMED, TIMED = 2, 3  # first executions, which trace and warm up; executions t
 
 
 def parse(arguments=None):
-    """Returns the options of the command line; lists of arguments are for tests."""
+    """Returns the options of the command line, or of a list of arguments."""
     parser = argparse.ArgumentParser("python -m benchmarks.training")
     recipes = registry.list_recipes()
     parser.add_argument("--recipes", default=",".join(recipes), help="comma-separated; all")
@@ -32,8 +32,13 @@ def parse(arguments=None):
     options = parser.parse_args(arguments)
     options.recipes = options.recipes.split(",")
     options.discriminator_width = options.discriminator_width or options.width
-    for recipe in options.recipes:
-        registry.known(recipe, recipes, "recipe")
+    try:
+        for recipe in options.recipes:
+            registry.known(recipe, recipes, "recipe")
+        if options.json:
+            files.check_parent(options.json)
+    except (ValueError, FileNotFoundError) as error:
+        parser.error(str(error))
     return options
 
 

@@ -107,6 +107,7 @@ def test_a_torch_generator_makes_the_same_images_of_the_same_weights():
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_an_unknown_recipe_is_named():
-    with pytest.raises(ValueError, match="There is no recipe 'wgan_pg'"):
+def test_an_unknown_recipe_is_named(capsys):
+    with pytest.raises(SystemExit, match="2"):
         workload.parse(["--recipes=wgan_pg"])
+    assert "There is no recipe 'wgan_pg'; did you mean wgan_gp" in capsys.readouterr().err
