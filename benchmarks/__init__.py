@@ -1,0 +1,1 @@
+"""Measurements anyone can rerun; see the first lines of each script."""
