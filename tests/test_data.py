@@ -37,6 +37,31 @@ def test_order_of_a_small_set_spans_many_passes():
     assert len(indices) == 20
 
 
+@pytest.mark.parametrize("size", [0, 1, 3])
+def test_prefetch_changes_nothing_and_works_ahead(size):
+    made = []
+
+    def numbers():
+        for number in itertools.count():
+            made.append(number)
+            yield number
+
+    prefetched = data.prefetch(numbers(), size)
+    assert [next(prefetched) for _ in range(5)] == [0, 1, 2, 3, 4]
+    prefetched.close()
+    assert made == list(range(5 + size))
+
+
+def test_prefetch_raises_what_making_a_batch_raised():
+    with pytest.raises(ValueError, match="not a readable picture"):
+        next(data.prefetch(fail(), 2))
+
+
+def fail():
+    raise ValueError("'a.png' is not a readable picture")
+    yield
+
+
 def test_batches_are_fresh_and_resume_at_any_step(pictures):
     images = data.ArrayImages(pictures)
     first = take(data.batches(images, config(n_critic=2)), 6)

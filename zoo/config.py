@@ -120,6 +120,12 @@ class ModelConfig(RecipeConfig):
     deterministic: bool = hyperparameter(
         False, "Only kernels that give the same bits every time.", of_run=True
     )
+    prefetch: int = hyperparameter(
+        2,
+        "Batches made ahead by a thread, for pictures in folders above all.",
+        minimum=0,
+        of_run=True,
+    )
     steps_per_execution: int = hyperparameter(
         1, "Steps in one call of the compiled program; divides save_every.", minimum=1, of_run=True
     )

@@ -4,6 +4,8 @@ Images are uint8 of shape (N, H, W, C). The batches of a run depend on (seed, st
 are the same on every backend and a resumed run goes on with the next unseen ones.
 """
 
+import collections
+import concurrent.futures
 import functools
 import itertools
 import pathlib
@@ -298,3 +300,15 @@ def batches(images, config, first_step=0):
             batch["real_labels"] = images.labels[indices].reshape(size, updates)
             batch["fake_labels"] = rng.integers(classes, size=(size, updates + 1), dtype=np.int32)
         yield (batch,)
+
+
+def prefetch(batches, size):
+    """Yields the same batches, made in a thread up to `size` ahead of their use; 0 makes none."""
+    if not size:
+        yield from batches
+        return
+    with concurrent.futures.ThreadPoolExecutor(1) as thread:
+        ahead = collections.deque(thread.submit(next, batches) for _ in range(size))
+        while True:
+            ahead.append(thread.submit(next, batches))
+            yield ahead.popleft().result()

@@ -1,6 +1,5 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
-import functools
 import math
 import pathlib
 
@@ -82,8 +81,12 @@ class RecipeModel(keras.Model):
         images = data.as_images(x, y).resized(self.config.image_shape)
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
+
+        def batches(first_step=self.step):
+            return data.prefetch(self.batches(images, first_step), self.config.prefetch)
+
         return super().fit(
-            backend.distribute(self, functools.partial(self.batches, images, self.step)),
+            backend.distribute(self, batches),
             epochs=epochs,
             steps_per_epoch=steps_per_epoch,
             initial_epoch=initial_epoch,
