@@ -93,6 +93,20 @@ def test_flags_are_the_config(recipe):
     assert cli.config_from_flags(Config, changed) == expected
 
 
+def test_scores_are_the_discriminators(config, recipe):
+    model = registry.build(recipe, config)
+    if not isinstance(model, zoo.GAN):
+        return
+    images = model.sample(4, seed=0)
+    labels = np.arange(4) if config.num_classes else None
+    inputs = [keras.ops.convert_to_tensor(images / np.float32(127.5) - 1)]
+    inputs += [keras.ops.convert_to_tensor(labels, "int32")] if config.num_classes else []
+    expected = model.discriminator(inputs if config.num_classes else inputs[0], training=False)
+    scores = model.scores(images, labels)
+    np.testing.assert_allclose(scores, keras.ops.convert_to_numpy(expected)[:, 0], rtol=1e-5)
+    assert len(set(scores.tolist())) == 4
+
+
 def test_save_and_load(config, recipe, tmp_path):
     model = registry.build(recipe, config)
     model.save(tmp_path / "model", zipped=False)

@@ -105,7 +105,10 @@ class GAN(RecipeModel):
         Returns:
             float32 array of shape (N,).
         """
-        scores = _apply(self.discriminator, to_float(images), labels, training=False)
+        if labels is not None:
+            labels = ops.convert_to_tensor(labels, "int32")
+        with backend.undistributed():
+            scores = _apply(self.discriminator, to_float(images), labels, training=False)
         return ops.convert_to_numpy(scores)[:, 0]
 
     # Training
