@@ -153,6 +153,13 @@ def test_the_card_is_complete_and_the_hub_reads_it(measured):
     assert "---\nlicense" not in overview
 
 
+def test_a_divergence_is_on_the_card(measured):
+    metadata = files.read_json(measured / "metadata.json")
+    diverged = card_text.body(metadata | {"divergences": [{"step": 1234, "term": "penalty"}]})
+    assert " minutes; diverged at step 1,234, learning rates halved |" in diverged
+    assert "diverged" not in card_text.body(metadata)
+
+
 def test_every_missing_fact_is_named(measured):
     metadata = files.read_json(measured / "metadata.json")
     for key in ("hardware", "command", "metrics", "neighbours", "licence", "minutes"):

@@ -67,6 +67,10 @@ def body(metadata):
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
     height = metadata["config"]["image_size"]
     planned = "".join(f" after a plan of {steps:,}," for steps in metadata.get("planned", ()))
+    diverged = "".join(
+        f"; diverged at step {divergence['step']:,}, learning rates halved"
+        for divergence in metadata.get("divergences", ())
+    )
     curves = f"\n![Training of {name}](curves.png)\n" if "curves.png" in metadata["files"] else ""
     return f"""# {name}
 
@@ -92,7 +96,7 @@ Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
 | Recipe | `recipes/{metadata["recipe"]}` |
 | Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
 | Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} {kind.steps},{planned} {metadata["minutes"]:,} minutes |
+| Training | {metadata["steps"]:,} {kind.steps},{planned} {metadata["minutes"]:,} minutes{diverged} |
 | Seed | {metadata["config"]["seed"]} |
 | Hardware | {metadata["hardware"]} |
 | Versions | {versions} |
