@@ -63,6 +63,30 @@ def format_value(value, standard_error=None):
     return text if standard_error is None else f"{text} ± {standard_error:.2g}"
 
 
+def classes(metadata):
+    """Returns the section of a conditional model's classes; "" where they were not measured."""
+    facts = metadata.get("classes")
+    if not facts:
+        return ""
+    numbers = "".join(f" {i} |" for i in range(len(facts["of_class"])))
+    shares = "".join(f" {share:.0%} |" for share in facts["of_class"])
+    return f"""
+## Classes
+
+`{facts["classifier"]}` recognises {facts["accuracy"]:.1%} of {facts["count"]:,} samples \
+(seed {facts["seed"]}, as many of each class)
+as the class they were asked for:
+
+| Class |{numbers}
+|---|{"---|" * len(facts["of_class"])}
+| Recognised |{shares}
+
+![Walks between classes](classes.png)
+
+Each row walks from one class to the next, all rows at one latent.
+"""
+
+
 def neighbours(metadata):
     """Returns the section of the memorisation check; "" where it was not made."""
     facts = metadata.get("neighbours")

@@ -66,8 +66,9 @@ def body(metadata):
     versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
     height = metadata["config"]["image_size"]
-    planned = "".join(f" after a plan of {steps:,}," for steps in metadata.get("planned", ()))
-    diverged = "".join(
+    plans = ", then ".join(f"{steps:,}" for steps in metadata.get("planned", ()))
+    planned = f" first planned for {plans}," if plans else ""
+    minutes = f"{metadata['minutes']:,} minutes" + "".join(
         f"; diverged at step {divergence['step']:,}, learning rates halved"
         for divergence in metadata.get("divergences", ())
     )
@@ -96,7 +97,7 @@ Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
 | Recipe | `recipes/{metadata["recipe"]}` |
 | Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
 | Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} {kind.steps},{planned} {metadata["minutes"]:,} minutes{diverged} |
+| Training | {metadata["steps"]:,} {kind.steps},{planned} {minutes} |
 | Seed | {metadata["config"]["seed"]} |
 | Hardware | {metadata["hardware"]} |
 | Versions | {versions} |
@@ -157,12 +158,13 @@ measured below. It keeps the bias of its data. Its images are no evidence of any
     @staticmethod
     def introduction(metadata):
         name = metadata["name"]
+        labels = ", labels=3" if metadata["config"].get("num_classes") else ""
         return f"""![64 samples of {name}](samples.png)
 
 ```python
 import zoo
 
-images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
+images = zoo.load("{name}").sample(64, seed=0{labels})  # uint8, NHWC
 ```"""
 
     @staticmethod
@@ -179,7 +181,9 @@ images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
     def missing_numbers(metadata):
         """The protocols of which a complete card has numbers."""
         stated = {row["protocol"] for row in metadata.get("metrics") or ()}
-        return [f"metrics: {name}" for name in ("test", "train", "quick") if name not in stated]
+        missing = [f"metrics: {name}" for name in ("test", "train", "quick") if name not in stated]
+        conditional = metadata.get("config", {}).get("num_classes")
+        return ["classes", *missing] if conditional and "classes" not in metadata else missing
 
     @staticmethod
     def results(metadata):
@@ -190,7 +194,8 @@ images = zoo.load("{name}").sample(64, seed=0)  # uint8, NHWC
 
     @staticmethod
     def numbers(metadata):
-        return card_numbers.metrics(metadata) + card_numbers.neighbours(metadata)
+        sections = (card_numbers.metrics, card_numbers.classes, card_numbers.neighbours)
+        return "".join(section(metadata) for section in sections)
 
 
 class ClassifierText:

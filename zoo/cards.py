@@ -12,7 +12,7 @@ from zoo import __version__, card_text, files, hub, registry
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
 SAMPLE_SEED = 0
-NEIGHBOURS = "neighbours.png"
+PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
 UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
 
 
@@ -139,9 +139,10 @@ def _keep_measured(folder, scratch):
         return {}
     kept = {"metrics": measurement.summary(record)}
     shutil.copy(folder / measurement.RECORD, scratch)
-    if (folder / NEIGHBOURS).is_file():
-        shutil.copy(folder / NEIGHBOURS, scratch)
-        kept["neighbours"] = files.read_json(folder / "metadata.json")["neighbours"]
+    for part in PICTURED:
+        if (folder / f"{part}.png").is_file():
+            shutil.copy(folder / f"{part}.png", scratch)
+            kept[part] = files.read_json(folder / "metadata.json")[part]
     return kept
 
 
@@ -157,22 +158,29 @@ def measure(name, part, checkpoints=None, **options):
 
     Args:
         name: The model's name.
-        part: "neighbours", or a name of `zoo.measurement.PROTOCOLS`.
+        part: "neighbours", "classes" (of a conditional model), or a name of
+            `zoo.measurement.PROTOCOLS`; None for all that apply.
         checkpoints: Folder of the published models; the project's own by default.
         **options: `dtype`, `inception` and `progress`, as in `zoo.compare`.
 
     Raises:
         ValueError, FileNotFoundError: If there is no such model or it cannot be measured so.
     """
-    from zoo import measurement, neighbours
+    from zoo import measurement, neighbours, recognition
 
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
     names = [path.parent.name for path in _metadata(checkpoints)]
     folder = checkpoints / registry.known(name, names, "model")
     metadata = files.read_json(folder / "metadata.json")
-    if part == "neighbours":
+    if part is None:
+        pictured = PICTURED if metadata["config"].get("num_classes") else ("neighbours",)
+        for each in (*pictured, *measurement.PROTOCOLS):
+            measure(name, each, checkpoints, **options)
+        return
+    if part in PICTURED:
+        check = {"neighbours": neighbours, "classes": recognition}[part].check
         model, progress = hub.load_folder(folder), options.get("progress", True)
-        metadata["neighbours"] = neighbours.check(model, folder / NEIGHBOURS, progress=progress)
+        metadata[part] = check(model, folder / f"{part}.png", progress=progress)
     else:
         metadata["metrics"] = measurement.summary(measurement.measure(folder, part, **options))
     _write_metadata(folder, metadata)
@@ -242,7 +250,7 @@ def _gan_facts(model, folder):
     """Writes the 64 images of the card."""
     from zoo import images
 
-    images.save_grid(folder / "samples.png", showcase(model))
+    images.save_grid(folder / "samples.png", showcase(model), model.config.num_classes or None)
     return {"sample_seed": SAMPLE_SEED}
 
 

@@ -29,8 +29,8 @@ def add_commands(command):
     sub.add_argument("name", help="published name")
     sub.add_argument(
         "--parts",
-        default="neighbours,quick,test,train",
-        help="what to measure, of neighbours, quick, test and train (default: all, for hours)",
+        help="what to measure, of neighbours, classes, test, train and quick, separated by commas "
+        "(default: all that apply, for hours)",
     )
     _inception_arguments(sub)
 
@@ -121,6 +121,6 @@ def measure(arguments):
     from zoo import cards
 
     options = {"dtype": arguments.dtype, "inception": arguments.inception}
-    for part in arguments.parts.split(","):
+    for part in arguments.parts.split(",") if arguments.parts else [None]:
         cards.measure(arguments.name, part, **options)
-        print(f"{arguments.name}: {part} measured", flush=True)
+        print(f"{arguments.name}: {part or 'everything'} measured", flush=True)

@@ -4,11 +4,12 @@ import typing
 
 import numpy as np
 
-from zoo import cards, evaluation, files, hub, images, labelled, measurement
+from zoo import cards, evaluation, files, hub, images, labelled, measurement, recognition
 from zoo.card_numbers import format_value
 
 STANDARD_ERRORS = 3  # by which a number measured again may differ from the stated one
 ROUNDING = 0.005  # and, relative to it, by what other hardware rounds differently
+RECOGNISED = 0.01  # by which a share of samples recognised may differ: ten of a thousand
 GREY_LEVELS = 2  # by which a pixel drawn again may differ from the published picture
 
 
@@ -49,6 +50,8 @@ def verify(name, quick=False, *, inception=None, progress=True):
         return
     yield _picture(folder, model)
     yield _record(folder, metadata)
+    if model.config.num_classes:
+        yield _classes(model, metadata)
     protocol = "quick" if quick else "test"
     rows = [row for row in metadata.get("metrics", ()) if row["protocol"] == protocol]
     if not rows:
@@ -86,10 +89,20 @@ def _accuracy(model, metadata):
     return Check("accuracy", bool(abs(found - stated) <= ROUNDING * stated), text)
 
 
+def _classes(model, metadata):
+    """The share of samples recognised as their class, of the stated seed, counted again."""
+    if "classes" not in metadata:
+        return Check("classes", False, "the card does not state how many samples are recognised")
+    stated = metadata["classes"]
+    found = recognition.accuracy(model, stated["seed"])["accuracy"]
+    text = f"{found:.1%} recognised, {stated['accuracy']:.1%} stated"
+    return Check("classes", bool(abs(found - stated["accuracy"]) <= RECOGNISED), text)
+
+
 def _picture(folder, model):
     """The grid of the card, drawn again."""
     published = images.read_picture(folder / "samples.png").astype(int)
-    drawn = images.grid(cards.showcase(model))
+    drawn = images.grid(cards.showcase(model), model.config.num_classes or None)
     if drawn.shape != published.shape:
         return Check("samples", False, f"samples.png is {published.shape}, not {drawn.shape}")
     difference = np.abs(drawn - published).max()

@@ -1,0 +1,52 @@
+"""Are a conditional model's samples of the classes they were asked for? For its card."""
+
+import numpy as np
+
+from zoo import hub, images
+from zoo.metrics import extractors
+
+COUNT = 1000
+STEPS = 9  # of a walk between two classes
+
+
+def check(model, path, *, progress=True):
+    """Counts samples that the data set's classifier recognises, and draws walks between classes.
+
+    Row i of the picture goes from class i to the next, all rows at one latent.
+
+    Args:
+        model: a conditional `zoo.GAN`, trained on a set with a published classifier.
+        path: the picture to write.
+        progress: taken for the sake of `zoo.cards.measure`; it lasts seconds.
+
+    Returns:
+        A dict: `classifier`, its name; `seed`; `count`; `accuracy`, the fraction of `count` samples
+        recognised as their class; `of_class`, the same of each class.
+
+    Raises:
+        ValueError: the model is unconditional, or there is no such classifier.
+    """
+    facts = accuracy(model)
+    classes = model.config.num_classes
+    pairs = [(i, (i + 1) % classes) for i in range(classes)]
+    walks = [model.interpolate(STEPS, seed=facts["seed"], label=pair) for pair in pairs]
+    images.save_grid(path, np.concatenate(walks), columns=STEPS, scale=2)
+    return facts
+
+
+def accuracy(model, seed=0):
+    """Returns the facts of `check` without the picture."""
+    classes = model.config.num_classes
+    if not classes:
+        raise ValueError(f"The model {model.name!r} is unconditional: it has no classes.")
+    name = extractors.get("classifier", model.config.dataset).name
+    labels = np.arange(COUNT) % classes
+    samples = model.sample(COUNT, seed=seed, labels=labels)
+    recognised = hub.load(name).predict(samples).argmax(axis=1) == labels
+    return {
+        "classifier": name,
+        "seed": seed,
+        "count": COUNT,
+        "accuracy": float(recognised.mean()),
+        "of_class": [float(recognised[labels == i].mean()) for i in range(classes)],
+    }
