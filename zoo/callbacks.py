@@ -68,8 +68,8 @@ class TensorBoard(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         from tensorboardX import SummaryWriter
 
-        if self.writer is None:
-            self.writer = SummaryWriter(str(self.folder), purge_step=self.model.step + 1)
+        # What a killed run wrote after its last save is hidden.
+        self.writer = SummaryWriter(str(self.folder), purge_step=self.model.step + 1)
 
     def on_epoch_end(self, epoch, logs=None):
         step = self.model.step
@@ -91,7 +91,9 @@ class TensorBoard(keras.callbacks.Callback):
             self.writer.add_scalar(f"sigma/{layer.name}", spectral_norm_value(layer), step)
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
+            self.writer = None
 
 
 class Progress(keras.callbacks.Callback):
