@@ -81,12 +81,13 @@ class Run:
 
     def start(self):
         arguments = (self.workdir, self.log, self.hyperparameters)
-        self.process = self.server.Process(target=crash_child.run, args=arguments)
+        self.process = self.server.Process(target=crash_child.run, args=arguments, daemon=True)
         self.process.start()
 
     def finish(self):
         """Waits for the end; returns the exit code and what was printed since the start."""
-        self.process.join(120)
+        self.process.join(600)
+        assert self.process.exitcode is not None, self.log.read_text()
         return self.process.exitcode, self.log.read_text()
 
     def complete(self):

@@ -90,7 +90,9 @@ def finish(worker):
 def test_a_killed_worker_ends_the_run_which_goes_on_and_ends_as_on_one_device(config, tmp_path):
     """Two workers; one is killed after a save; the other says so; both are started again."""
     workers = start_workers(config, tmp_path / "two")
+    deadline = time.monotonic() + 120
     while newest_step(tmp_path / "two") < 2:
+        assert time.monotonic() < deadline
         assert workers[0].poll() is None, finish(workers[0])[1][-3000:]
         time.sleep(0.02)
     workers[1].kill()

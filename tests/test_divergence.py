@@ -121,12 +121,13 @@ def test_restore_goes_back_and_halves_the_learning_rates(config, pictures, tmp_p
     assert again.optimizer.generator.learning_rate == pytest.approx(1e-4)
 
 
-def test_restore_gives_up_after_as_many_times_as_it_is_told(config, tmp_path):
+def test_restore_gives_up_after_as_many_times_as_it_is_told(config, tmp_path, capsys):
     config = dataclasses.replace(
         config, discriminator_learning_rate=1e30, on_nan="restore", restores=2
     )
     with pytest.raises(DivergenceError):
         training.train_gan("wgan_gp", config, tmp_path / "run")
+    assert capsys.readouterr().out.count("back to step 0 with half the learning rates") == 2
     assert saved_steps(tmp_path / "run") == [0]
     train_state.check_digests(tmp_path / "run" / "state" / "step_0000000")
 

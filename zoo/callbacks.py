@@ -1,4 +1,4 @@
-"""Callbacks for plain `fit`: progress, sample grids, TensorBoard, the state to resume from."""
+"""Callbacks for plain `fit`: progress, sample grids and their film, TensorBoard."""
 
 import pathlib
 import time

@@ -172,6 +172,8 @@ def measure(name, part, checkpoints=None, **options):
     names = [path.parent.name for path in _metadata(checkpoints)]
     folder = checkpoints / registry.known(name, names, "model")
     metadata = files.read_json(folder / "metadata.json")
+    if registry.import_recipe(metadata["recipe"]).Config.kind != "GAN":
+        raise ValueError(f"{name!r} generates no images; its card was measured when published.")
     if part is None:
         pictured = PICTURED if metadata["config"].get("num_classes") else ("neighbours",)
         for each in (*pictured, *measurement.PROTOCOLS):

@@ -90,6 +90,10 @@ class Classifier(RecipeModel):
         """Returns the config's optimizer, its learning rate times `scale`."""
         return make_classifier_optimizer(self.config, scale)
 
+    def build_metrics(self):
+        images = np.zeros((1, *self.config.image_shape), np.uint8)
+        self.test_on_batch(images, np.zeros(1, np.int32))
+
     def where_diverged(self, wrong):
         backend.sync(self)
         return self.step, f"the {wrong[0]}"

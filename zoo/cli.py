@@ -16,8 +16,8 @@ from zoo import cli_metrics
 def run(train, Config, argv=None):
     """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
 
-    A bad flag is one line and exit code 2; a `ValueError`, `FileNotFoundError` or
-    `ConnectionError` of `train` is one line and exit code 1.
+    A bad flag is one line and exit code 2; what `user_errors` knows, raised by `train`, is one line
+    and exit code 1, or 128 and the signal's number.
     """
     from absl import app, flags
 

@@ -19,11 +19,21 @@ class CollapseWarning(keras.callbacks.Callback):
     - A `fid_*` is more than twice the lowest before: the samples get worse, as when modes collapse.
 
     The first two must hold for three epochs, the last for three measurements.
+
+    Args:
+        history: The epochs of the run so far, as of `TrainState`.
     """
 
-    def __init__(self):
+    def __init__(self, history=()):
         super().__init__()
-        self.counts, self.lowest = {}, math.inf
+        self.history, self.counts, self.lowest = history, {}, math.inf
+
+    def on_train_begin(self, logs=None):
+        if not self.counts:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # told when they were new
+                for row in self.history:
+                    self.on_epoch_end(None, row)
 
     def on_epoch_end(self, epoch, logs=None):
         real, fake = logs["real_score"], logs["fake_score"]

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 TERMS = ("real_score", "fake_score", "penalty", "d_loss", "g_loss")  # as a step computes them
@@ -20,8 +21,8 @@ class DivergenceError(FloatingPointError):
     def __init__(self, step, term):
         super().__init__(
             f"The run diverged at step {step:,}: {term} was the first to be not finite. The states "
-            "before are untouched; go on from them with --on_nan=restore, which halves the "
-            "learning rates, or begin a run with lower ones."
+            "before are untouched: --on_nan=restore goes back to them, up to --restores times, and "
+            "halves the learning rates; or begin a run with lower ones."
         )
         self.step, self.term = step, term
 
@@ -35,7 +36,11 @@ class FirstNonFinite(keras.metrics.Metric):
 
     def __init__(self, name="first_non_finite"):
         super().__init__(name=name, dtype="float32")
-        self.code = self.add_variable((), lambda shape, dtype: ops.full(shape, NONE, dtype))
+        self.code = self.add_variable(
+            (),
+            lambda shape, dtype: ops.full(shape, NONE, dtype),
+            aggregation="only_first_replica",  # a sum over replicas would be no code
+        )
 
     def update_state(self, update, logs):
         """Looks at the terms of one update.
@@ -70,10 +75,21 @@ class FirstNonFinite(keras.metrics.Metric):
 class StopOnNonFinite(keras.callbacks.Callback):
     """Raises a `DivergenceError` after the first step whose logs are not finite.
 
-    Put it before callbacks that save: what they have saved then stays good.
+    After an epoch it looks at the weights too. Put it before callbacks that measure or save: what
+    they have saved then stays good. Several steps in one execution are looked at once.
     """
 
     def on_train_batch_end(self, batch, logs=None):
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong:
             raise DivergenceError(*self.model.where_diverged(wrong))
+
+    def on_epoch_end(self, epoch, logs=None):
+        check_finite(self.model, self.model.step)
+
+
+def check_finite(model, step):
+    """Raises a `DivergenceError` if a weight of a model or its optimizer is not finite."""
+    for variable in [*model.variables, *model.optimizer.variables]:
+        if not np.isfinite(np.asarray(ops.convert_to_numpy(variable), np.float32)).all():
+            raise DivergenceError(step, f"the weight {variable.path}")

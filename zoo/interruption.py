@@ -30,14 +30,17 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Args:
         state: The run's `TrainState`.
+        listen: Whether to do so: not where other processes train along, which do not know of the
+            signal and would wait for this one.
     """
 
-    def __init__(self, state):
+    def __init__(self, state, listen=True):
         super().__init__()
         self.state, self.received, self.previous = state, None, {}
+        self.listen = listen and threading.current_thread() is threading.main_thread()
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():  # Python's rule for handlers
+        if self.listen:  # Python has handlers in the main thread only
             for number in (signal.SIGTERM, signal.SIGINT):
                 self.previous[number] = signal.signal(number, self._note)
         return self

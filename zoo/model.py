@@ -82,17 +82,31 @@ class RecipeModel(keras.Model):
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
 
-        def batches(first_step=self.step):
-            return data.prefetch(self.batches(images, first_step), self.config.prefetch)
+        failures = []
 
-        return super().fit(
-            backend.distribute(self, batches),
-            epochs=epochs,
-            steps_per_epoch=steps_per_epoch,
-            initial_epoch=initial_epoch,
-            shuffle=False,
-            **kwargs,
-        )
+        def batches(first_step=self.step):
+            try:
+                yield from data.prefetch(self.batches(images, first_step), self.config.prefetch)
+            except Exception as error:
+                failures.append(error)
+                raise
+
+        try:
+            return super().fit(
+                backend.distribute(self, batches),
+                epochs=epochs,
+                steps_per_epoch=steps_per_epoch,
+                initial_epoch=initial_epoch,
+                shuffle=False,
+                **kwargs,
+            )
+        except Exception:
+            if failures:  # TensorFlow wraps what a generator raises
+                raise failures[0] from None
+            raise
+
+    def build_metrics(self):
+        """Makes the variables of all metrics, where Keras would wait for the first batch."""
 
     @property
     def images_per_step(self):

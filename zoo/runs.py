@@ -13,14 +13,14 @@ def lock(workdir):
     """Takes a run's folder for this process; the system gives it back when the process dies.
 
     Returns:
-        A `filelock.FileLock`, held.
+        A context manager that gives it back.
 
     Raises:
         ValueError: If another process trains there.
     """
     held = filelock.FileLock(pathlib.Path(workdir) / LOCK)
     try:
-        return held.acquire(timeout=1).lock
+        return held.acquire(timeout=1)
     except filelock.Timeout:
         raise ValueError(
             f"Another process trains in {str(workdir)!r}; wait for it or choose another --workdir."
@@ -44,14 +44,27 @@ def list_runs(folder):
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-    return [_describe(path.parent, folder) for path in sorted(folder.rglob("run.json"))]
+    facts = {path.parent: _read(path) for path in sorted(folder.rglob("run.json"))}
+    return [
+        _describe(workdir, folder, of)
+        for workdir, of in facts.items()
+        if {"recipe", "config"} <= of.keys()  # others' files of that name are not ours
+    ]
 
 
-def _describe(workdir, folder):
-    facts = files.read_json(workdir / "run.json")
-    states = sorted((workdir / "state").glob("step_*/record.json"))
-    record = files.read_json(states[-1]) if states else {}
-    step = int(states[-1].parent.name.removeprefix("step_")) if states else 0
+def _read(path):
+    """Returns what a JSON file holds; {} where it is damaged."""
+    try:
+        return files.read_json(path)
+    except (OSError, ValueError):
+        return {}
+
+
+def _describe(workdir, folder, facts):
+    step, record = 0, {}
+    for path in sorted((workdir / "state").glob("step_*/record.json")):
+        if found := _read(path):
+            step, record = int(path.parent.name.removeprefix("step_")), found
     fids = [
         (name, value)
         for row in record.get("history", ())
@@ -71,8 +84,12 @@ def _describe(workdir, folder):
 
 
 def _is_training(workdir):
+    if not (workdir / LOCK).is_file():
+        return False
     try:
         with filelock.FileLock(workdir / LOCK, timeout=0):
             return False
     except filelock.Timeout:
         return True
+    except PermissionError:  # another user's
+        return False

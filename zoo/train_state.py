@@ -11,10 +11,9 @@ import time
 import warnings
 
 import keras
-import numpy as np
 
 from zoo import backend, files
-from zoo.divergence import DivergenceError
+from zoo.divergence import check_finite
 from zoo.model import storage
 
 WEIGHTS, RECORD, DIGESTS = "train.weights.h5", "record.json", "SHA256SUMS"
@@ -92,10 +91,11 @@ class TrainState(keras.callbacks.Callback):
             self.save()
 
     def on_epoch_begin(self, epoch, logs=None):
-        # After Keras has reset them.
-        for variable, value in zip(self.model.metrics_variables, self.partial):
-            variable.assign(value)
-        self.partial = []
+        if self.partial:  # after Keras has reset them
+            self.model.build_metrics()
+            for variable, value in zip(self.model.metrics_variables, self.partial, strict=True):
+                variable.assign(value)
+            self.partial = []
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds = time.monotonic() - self.begin
@@ -123,8 +123,7 @@ class TrainState(keras.callbacks.Callback):
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write(self.folder / f"step_{step:07d}")
-            for old in self._states()[: -self.keep]:
-                files.remove_folder(old)
+            self._remove_others(step)
             if self.history:
                 files.write_csv(self.folder.parent / "history.csv", self.history)
         except OSError as error:
@@ -133,6 +132,13 @@ class TrainState(keras.callbacks.Callback):
                 f"Step {step:,} could not be saved in {str(self.folder)!r}: {reason}. The states "
                 "there are whole: the same command goes on from the newest."
             ) from error
+
+    def _remove_others(self, step):
+        """Removes all but the newest; what claims to be newer than this step was damaged."""
+        kept = [folder for folder in self._states() if step_of(folder) <= step][-self.keep :]
+        for folder in self._states():
+            if folder not in kept:
+                files.remove_folder(folder)
 
     def _write(self, target):
         files.remove_folder(target)  # a damaged one
@@ -152,6 +158,11 @@ class TrainState(keras.callbacks.Callback):
             write_digests(scratch)
 
 
+def step_of(folder):
+    """Returns the step of a state's folder."""
+    return int(folder.name.removeprefix("step_"))
+
+
 def write_digests(folder):
     """Writes the sha256 of every file of a folder into it, as `sha256sum --check` reads them."""
     lines = [f"{files.sha256(path)}  {path.name}\n" for path in sorted(folder.iterdir())]
@@ -165,10 +176,3 @@ def check_digests(folder):
     for name in (WEIGHTS, RECORD):
         if stated.get(name) != files.sha256(folder / name):
             raise ValueError(f"{name} is not what was written")
-
-
-def check_finite(model, step):
-    """Raises a `DivergenceError` if a weight of a model or its optimizer is not finite."""
-    for variable in [*model.variables, *model.optimizer.variables]:
-        if not np.isfinite(np.asarray(keras.ops.convert_to_numpy(variable), np.float32)).all():
-            raise DivergenceError(step, f"the weight {variable.path}")

@@ -46,7 +46,6 @@ def train_gan(recipe, config, workdir):
         extra = [
             callbacks.SampleGrid(workdir / "samples"),
             callbacks.TensorBoard(workdir / "tensorboard", workdir / "samples", real),
-            CollapseWarning(),
         ]
         if config.fid_every:
             classifier = extractors.get("classifier", config.dataset)
@@ -90,19 +89,28 @@ def _train(recipe, config, workdir, prepare):
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
-            _check_same_run(config, workdir / "run.json")
+            facts = _facts(recipe, config, workdir / "run.json")
             files.sweep(workdir)
-            files.write_json(workdir / "run.json", cards.run_facts(recipe, config))
             state = TrainState(workdir / "state", config.keep)
             with scope():
                 model = registry.build(recipe, config)
                 model.compile()
                 state.restore(model)
-            with StopOnSignal(state) as stop:
+            if model.step >= config.steps and (workdir / "model").is_dir():
+                return model
+            if model.step % config.steps_per_execution:
+                raise ValueError(
+                    f"The run stopped at step {model.step:,}: go on with --steps_per_execution=1."
+                )
+            files.write_json(workdir / "run.json", facts)
+            files.remove_folder(workdir / "model")  # of an end that was planned before
+            # One worker's signal is no other's: they would wait for it.
+            with StopOnSignal(state, listen=config.strategy != "multi_worker") as stop:
                 watchers = [
                     StopOnNonFinite(),
                     *extra,
                     callbacks.Progress(config.steps),
+                    *([CollapseWarning(state.history)] if config.kind == "GAN" else []),
                     state,
                     stop,
                 ]
@@ -132,16 +140,29 @@ def _placed(config, workdir):
             yield pathlib.Path(scratch), scope
 
 
-def _check_same_run(config, facts):
-    """Raises a `ValueError` if `facts`, a `run.json`, is of a run that `config` cannot go on."""
-    if facts.is_file():
-        # A hyperparameter that is newer than the run had its default's effect.
-        earlier = type(config).from_dict(files.read_json(facts)["config"])
-        if differ := config.differing(earlier):
+def _facts(recipe, config, path):
+    """Returns the facts of the run, with all hardware that it has seen.
+
+    Raises:
+        ValueError: If `path`, a `run.json`, is of a run that `config` cannot go on.
+    """
+    facts = cards.run_facts(recipe, config)
+    if path.is_file():
+        earlier = files.read_json(path)
+        differ = ["recipe"]
+        if earlier["recipe"] == recipe:
+            # A hyperparameter that is newer than the run had its default's effect.
+            differ = config.differing(type(config).from_dict(earlier["config"]))
+        if differ:
             raise ValueError(
-                f"{str(facts.parent)!r} holds a run with another {', '.join(differ)}; choose "
+                f"{str(path.parent)!r} holds a run with another {', '.join(differ)}; choose "
                 "another --workdir or the same settings."
             )
+        if facts["hardware"] not in earlier["hardware"].split("; "):
+            facts["hardware"] = f"{earlier['hardware']}; {facts['hardware']}"
+        else:
+            facts["hardware"] = earlier["hardware"]
+    return facts
 
 
 def _fit(model, scope, state, watchers, arguments):
@@ -160,7 +181,7 @@ def _fit(model, scope, state, watchers, arguments):
                     callbacks=watchers,
                 )
         except DivergenceError as divergence:
-            if config.on_nan == "stop" or len(state.divergences) == config.restores:
+            if config.on_nan == "stop" or len(state.divergences) >= config.restores:
                 raise
             found = {"step": divergence.step, "term": divergence.term}
             with scope():

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.parity
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(backend, tmp_path):
     run = subprocess.run(
-        [sys.executable, "tests/parity/stop.py", tmp_path],
+        [sys.executable, "tests/stopping.py", tmp_path],
         cwd=ROOT,
         env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
         capture_output=True,

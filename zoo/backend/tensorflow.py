@@ -68,7 +68,10 @@ def strategy(name, batch_size):
         yield True, contextlib.nullcontext
         return
     tf.get_logger().setLevel("WARNING")  # else it reports every collective
-    if name == "mirrored":
+    chosen = _mirrored() if name == "mirrored" else _workers()
+    if chosen.num_replicas_in_sync == 1:
+        yield True, contextlib.nullcontext  # as without one, for Keras reads batches ahead in it
+    elif name == "mirrored":
         parts.check(batch_size, _mirrored().num_replicas_in_sync)
         yield True, _mirrored().scope
     else:

@@ -1,6 +1,7 @@
 """Gradients and the training step with PyTorch."""
 
 import contextlib
+import os
 
 import torch
 
@@ -37,6 +38,11 @@ def sync(model):
 
 
 def make_deterministic():
+    if accelerators() and "CUBLAS_WORKSPACE_CONFIG" not in os.environ:
+        raise ValueError(
+            "--deterministic with PyTorch on a GPU needs CUBLAS_WORKSPACE_CONFIG=:4096:8 in the "
+            "environment."
+        )
     torch.use_deterministic_algorithms(True)
 
 

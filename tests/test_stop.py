@@ -1,0 +1,69 @@
+"""A run that is stopped within an epoch goes on exactly; tests/parity has the other backends."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import stopping
+
+from recipes.wgan_gp import Config
+from zoo import files, training
+
+
+@pytest.mark.parametrize("recipe", stopping.CONFIGS)
+def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(recipe, tmp_path):
+    stopping.check(recipe, tmp_path)
+
+
+@pytest.fixture
+def config(tiny, pictures, tmp_path):
+    np.savez(tmp_path / "set.npz", images=pictures)
+    source = {"dataset": f"npz:{tmp_path / 'set.npz'}", "save_every": 2}
+    return Config.from_dict(tiny | source | {"steps": 3})
+
+
+def test_a_finished_run_changes_nothing_and_goes_on_when_it_is_longer(config, tmp_path):
+    training.train_gan("wgan_gp", config, tmp_path / "run")
+    facts = files.read_json(tmp_path / "run" / "run.json") | {"hardware": "another machine"}
+    files.write_json(tmp_path / "run" / "run.json", facts)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+    again = training.train_gan("wgan_gp", config, tmp_path / "run")
+    assert again.step == 3
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+
+    longer = dataclasses.replace(config, steps=8, steps_per_execution=2)
+    with pytest.raises(ValueError, match=r"stopped at step 3: go on with --steps_per_execution=1"):
+        training.train_gan("wgan_gp", longer, tmp_path / "run")
+    training.train_gan("wgan_gp", dataclasses.replace(config, steps=5), tmp_path / "run")
+    hardware = files.read_json(tmp_path / "run" / "run.json")["hardware"]
+    assert hardware.startswith("another machine; ")
+
+
+def test_a_run_of_another_recipe_is_refused(config, tmp_path):
+    training.train_gan("wgan_gp", config, tmp_path / "run")
+    with pytest.raises(ValueError, match="holds a run with another recipe;"):
+        training.train_gan("wgan", Config(dataset=config.dataset), tmp_path / "run")
+
+
+def test_steps_in_one_execution_give_the_same_weights(config, tmp_path):
+    config = dataclasses.replace(config, steps=4)
+    one = training.train_gan("wgan_gp", config, tmp_path / "one")
+    two = dataclasses.replace(config, steps_per_execution=2)
+    two = training.train_gan("wgan_gp", two, tmp_path / "two")
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
+    """Late in the order, where TensorFlow and not the zoo asks for its batch."""
+    from PIL import Image
+
+    (tmp_path / "pictures").mkdir()
+    for i in range(60):
+        Image.new("L", (8, 8), 4 * i).save(tmp_path / "pictures" / f"{i}.png")
+    config = Config.from_dict(
+        tiny | {"dataset": f"folder:{tmp_path / 'pictures'}", "steps": 15, "save_every": 15}
+    )
+    (tmp_path / "pictures" / "42.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"42\.png' is not a readable picture"):
+        training.train_gan("wgan_gp", config, tmp_path / "run")
