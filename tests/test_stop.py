@@ -54,6 +54,15 @@ def test_steps_in_one_execution_give_the_same_weights(config, tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+def test_one_replica_trains_as_no_strategy(config, tmp_path):
+    """Keras reads batches ahead in a strategy's scope, and would lose them."""
+    none = training.train_gan("wgan_gp", config, tmp_path / "none")
+    mirrored = dataclasses.replace(config, strategy="mirrored")
+    mirrored = training.train_gan("wgan_gp", mirrored, tmp_path / "mirrored")
+    for a, b in zip(none.get_weights(), mirrored.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
     """Late in the order, where TensorFlow and not the zoo asks for its batch."""
     from PIL import Image
