@@ -1,4 +1,7 @@
-"""A run that is stopped within an epoch goes on exactly; tests/parity has the other backends."""
+"""The run that recipes share: stopped within an epoch, finished, refused.
+
+`tests/parity/test_stop.py` stops it on the other backends.
+"""
 
 import dataclasses
 
