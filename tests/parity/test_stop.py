@@ -1,4 +1,4 @@
-"""A run that is stopped within an epoch goes on as if it had not, where steps keep their variables apart."""
+"""A run stopped within an epoch goes on exactly where a step keeps its variables to itself."""
 
 import os
 import pathlib
