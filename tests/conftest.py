@@ -14,6 +14,14 @@ def pytest_addoption(parser):
     parser.addoption("--times", type=int, default=20, help="how often a run is killed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def deterministic():
+    """Lets tests compare runs bit by bit, which `--deterministic` promises and no other run."""
+    from zoo import backend
+
+    backend.make_deterministic()
+
+
 @pytest.fixture
 def tiny():
     """Hyperparameters of a model small enough for a test."""

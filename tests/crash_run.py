@@ -10,7 +10,7 @@ import crash_child
 import h5py
 import numpy as np
 
-from zoo import train_state
+from zoo import runs, train_state
 
 TINY = {
     "width": 4,
@@ -37,14 +37,9 @@ def save_images(folder):
     return f"npz:{folder / 'set.npz'}"
 
 
-def states(workdir):
-    """Returns the folders of all saved states, the oldest first."""
-    return sorted((workdir / "state").glob("step_*"))
-
-
 def newest_step(workdir):
     """Returns the newest saved step; -1 before the first."""
-    return max((int(path.name.removeprefix("step_")) for path in states(workdir)), default=-1)
+    return max(map(runs.step_of, runs.states(workdir)), default=-1)
 
 
 def last_arrays(workdir):
@@ -55,7 +50,7 @@ def last_arrays(workdir):
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    with h5py.File(states(workdir)[-1] / train_state.WEIGHTS) as file:
+    with h5py.File(runs.states(workdir)[-1] / train_state.WEIGHTS) as file:
         file.visititems(collect)
     return arrays
 
@@ -97,7 +92,7 @@ class Run:
         return self
 
     def states(self):
-        return states(self.workdir)
+        return runs.states(self.workdir)
 
     def step(self):
         return newest_step(self.workdir)

@@ -14,6 +14,7 @@ import numpy as np
 
 import zoo
 from zoo import backend, registry
+from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.optimizers import AdversarialOptimizer
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -96,6 +97,18 @@ def largest_difference(model):
     return max(np.abs(a.numpy() - b.numpy()).max(initial=0.0) for a, b in variables)
 
 
+def first_wrong(model):
+    """Returns what a model on two devices says of a step with a weight that is not finite."""
+    weight = model.generator.trainable_variables[0]
+    weight.assign(keras.ops.full(weight.shape, np.nan))
+    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 10
+    try:
+        model.fit(images, labels, steps_per_epoch=1, verbose=0, callbacks=[StopOnNonFinite()])
+    except DivergenceError as error:
+        return error.term
+    return ""
+
+
 def refusal():
     """Returns what is said of a batch that two devices cannot share."""
     try:
@@ -118,6 +131,8 @@ def main(out, *recipes):
         results |= {f"before {recipe} weight {i}": value for i, value in enumerate(before)}
         if tensorflow:
             differences.append(largest_difference(model))
+        if isinstance(model, zoo.GAN):
+            results[f"first wrong of {recipe}"] = first_wrong(model)
     np.savez(out, **results, **{"largest difference of copies": max(differences, default=0.0)})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from crash_run import Run, last_arrays
 
-from zoo import train_state
+from zoo import runs, train_state
 
 STEPS_PER_KILL = 10
 LONG = {"steps": 600, "save_every": 300}
@@ -96,7 +96,7 @@ def test_asked_to_stop_it_saves_the_step_it_is_at(server, long, tmp_path, number
 
 @pytest.mark.parametrize(
     ("harm", "file"),
-    [("torn", train_state.WEIGHTS), ("flipped", train_state.RECORD), ("lost", train_state.DIGESTS)],
+    [("torn", train_state.WEIGHTS), ("flipped", runs.RECORD), ("lost", train_state.DIGESTS)],
 )
 def test_a_damaged_state_is_passed_over(whole, tmp_path, harm, file):
     run = whole.copy(tmp_path / "damaged")

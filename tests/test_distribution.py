@@ -39,6 +39,10 @@ def test_copies_on_two_replicas_stay_equal(replicas):
     assert replicas["largest difference of copies"] == 0.0
 
 
+def test_the_first_wrong_term_is_named_on_two_replicas(replicas):
+    assert replicas["first wrong of wgan_gp"] == "fake_score (update 1 of the step)"
+
+
 def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
     assert "must be a multiple of their number, but is 3" in str(replicas["refusal"])
 

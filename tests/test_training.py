@@ -14,7 +14,7 @@ from zoo import files, training
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
-def test_a_run_stopped_within_an_epoch_ends_with_the_same_weights(recipe, tmp_path):
+def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(recipe, tmp_path):
     stopping.check(recipe, tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_steps_in_one_execution_give_the_same_weights(config, tmp_path):
     two = dataclasses.replace(config, steps_per_execution=2)
     two = training.train_gan("wgan_gp", two, tmp_path / "two")
     for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_one_replica_trains_as_no_strategy(config, tmp_path):
@@ -63,7 +63,7 @@ def test_one_replica_trains_as_no_strategy(config, tmp_path):
     mirrored = dataclasses.replace(config, strategy="mirrored")
     mirrored = training.train_gan("wgan_gp", mirrored, tmp_path / "mirrored")
     for a, b in zip(none.get_weights(), mirrored.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):

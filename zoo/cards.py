@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 
-from zoo import __version__, card_text, files, hub, registry
+from zoo import __version__, card_text, files, hub, registry, runs
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -111,10 +111,10 @@ def _load_run(workdir, best):
     from zoo.metrics import periodic
     from zoo.train_state import TrainState
 
-    if not (workdir / "run.json").is_file() or not any((workdir / "state").glob("step_*")):
+    if not (workdir / "run.json").is_file() or not runs.states(workdir):
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     facts = files.read_json(workdir / "run.json")
-    state = TrainState(workdir / "state")
+    state = TrainState(workdir)
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()
     state.restore(model)

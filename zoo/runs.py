@@ -7,6 +7,17 @@ import filelock
 from zoo import files
 
 LOCK = ".lock"
+RECORD = "record.json"  # of a state
+
+
+def states(workdir):
+    """Returns the folders of a run's saved states, the oldest first."""
+    return sorted((pathlib.Path(workdir) / "state").glob("step_*"))
+
+
+def step_of(state):
+    """Returns the step of a state's folder."""
+    return int(state.name.removeprefix("step_"))
 
 
 def lock(workdir):
@@ -60,11 +71,11 @@ def _read(path):
         return {}
 
 
-def _describe(workdir, folder, facts):
+def _describe(workdir, root, facts):
     step, record = 0, {}
-    for path in sorted((workdir / "state").glob("step_*/record.json")):
-        if found := _read(path):
-            step, record = int(path.parent.name.removeprefix("step_")), found
+    for folder in states(workdir):
+        if found := _read(folder / RECORD):
+            step, record = step_of(folder), found
     fids = [
         (name, value)
         for row in record.get("history", ())
@@ -73,7 +84,7 @@ def _describe(workdir, folder, facts):
     ]
     finished = step >= facts["config"]["steps"] and (workdir / "model").is_dir()
     return {
-        "run": str(workdir.relative_to(folder)),
+        "run": str(workdir.relative_to(root)),
         "recipe": facts["recipe"],
         "state": "training" if _is_training(workdir) else "finished" if finished else "stopped",
         "step": step,

@@ -12,28 +12,29 @@ import warnings
 
 import keras
 
-from zoo import backend, files
+from zoo import backend, files, runs
 from zoo.divergence import check_finite
 from zoo.model import storage
+from zoo.runs import RECORD
 
-WEIGHTS, RECORD, DIGESTS = "train.weights.h5", "record.json", "SHA256SUMS"
-DAMAGE = (OSError, ValueError, KeyError)  # what reading a torn file raises
+WEIGHTS, DIGESTS = "train.weights.h5", "SHA256SUMS"
 
 
 class TrainState(keras.callbacks.Callback):
     """Saves everything a run needs to go on, after every epoch, and goes on from it.
 
-    `history.csv` beside the folder is written from the saved history: a resumed run neither loses
+    `history.csv` is written from the saved history: a resumed run neither loses
     nor repeats a row.
 
     Args:
-        folder: Where the states are kept.
-        keep: How many of them; the newest.
+        workdir: Folder of the run; the states are in its `state`.
+        keep: How many of them are kept; the newest.
     """
 
-    def __init__(self, folder, keep=2):
+    def __init__(self, workdir, keep=2):
         super().__init__()
-        self.folder, self.keep = pathlib.Path(folder), keep
+        self.workdir, self.keep = pathlib.Path(workdir), keep
+        self.folder = self.workdir / "state"
         self.history, self.seconds = [], 0.0
         self.planned = []  # the ends that were planned before this one; schedules depend on them
         self.divergences = []  # steps where the run diverged and went back with lower rates
@@ -54,12 +55,12 @@ class TrainState(keras.callbacks.Callback):
         Raises:
             ValueError: If there are states, and none is whole.
         """
-        states = self._states()
+        states = runs.states(self.workdir)
         for folder in reversed(states):
             try:
                 check_digests(folder)
                 record = files.read_json(folder / RECORD)
-            except DAMAGE as error:
+            except (OSError, ValueError) as error:
                 warnings.warn(f"{str(folder)!r} is damaged, {error}", stacklevel=2)
                 continue
             record["divergences"] = [*divergences] or record["divergences"]
@@ -79,15 +80,11 @@ class TrainState(keras.callbacks.Callback):
         if record["steps"] != model.config.steps:
             self.planned.append(record["steps"])
 
-    def _states(self):
-        """Returns the folders of all states, the oldest first."""
-        return sorted(self.folder.glob("step_*"))
-
     # Writing
 
     def on_train_begin(self, logs=None):
         self.begin = time.monotonic() - self.seconds
-        if not self._states():
+        if not runs.states(self.workdir):
             self.save()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -125,7 +122,7 @@ class TrainState(keras.callbacks.Callback):
             self._write(self.folder / f"step_{step:07d}")
             self._remove_others(step)
             if self.history:
-                files.write_csv(self.folder.parent / "history.csv", self.history)
+                files.write_csv(self.workdir / "history.csv", self.history)
         except OSError as error:
             reason = error.strerror or error
             raise OSError(
@@ -135,10 +132,11 @@ class TrainState(keras.callbacks.Callback):
 
     def _remove_others(self, step):
         """Removes all but the newest; what claims to be newer than this step was damaged."""
-        kept = [folder for folder in self._states() if step_of(folder) <= step][-self.keep :]
-        for folder in self._states():
-            if folder not in kept:
-                files.remove_folder(folder)
+        states = runs.states(self.workdir)
+        kept = [state for state in states if runs.step_of(state) <= step][-self.keep :]
+        for state in states:
+            if state not in kept:
+                files.remove_folder(state)
 
     def _write(self, target):
         files.remove_folder(target)  # a damaged one
@@ -156,11 +154,6 @@ class TrainState(keras.callbacks.Callback):
             }
             files.write_json(scratch / RECORD, record)
             write_digests(scratch)
-
-
-def step_of(folder):
-    """Returns the step of a state's folder."""
-    return int(folder.name.removeprefix("step_"))
 
 
 def write_digests(folder):

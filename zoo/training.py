@@ -91,7 +91,7 @@ def _train(recipe, config, workdir, prepare):
         with runs.lock(workdir):
             facts = _facts(recipe, config, workdir / "run.json")
             files.sweep(workdir)
-            state = TrainState(workdir / "state", config.keep)
+            state = TrainState(workdir, config.keep)
             with scope():
                 model = registry.build(recipe, config)
                 model.compile()

@@ -41,7 +41,7 @@ def callback(real, folder=None, **options):
 
 
 def test_every_second_epoch_joins_the_logs(gan, real, tmp_path):
-    state = TrainState(tmp_path / "state")
+    state = TrainState(tmp_path)
     found = []
     after = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: found.append(fid(gan, real)))
     history = gan.fit(

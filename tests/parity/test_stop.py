@@ -12,7 +12,7 @@ pytestmark = pytest.mark.parity
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_a_run_stopped_within_an_epoch_ends_with_the_same_weights(backend, tmp_path):
+def test_a_run_stopped_within_an_epoch_ends_with_the_same_bits(backend, tmp_path):
     run = subprocess.run(
         [sys.executable, "tests/stopping.py", tmp_path],
         cwd=ROOT,
@@ -22,4 +22,4 @@ def test_a_run_stopped_within_an_epoch_ends_with_the_same_weights(backend, tmp_p
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.endswith("the same weights\n")
+    assert run.stdout.endswith("the same bits\n")

@@ -71,13 +71,13 @@ def strategy(name, batch_size):
     chosen = _mirrored() if name == "mirrored" else _workers()
     if chosen.num_replicas_in_sync == 1:
         yield True, contextlib.nullcontext  # as without one, for Keras reads batches ahead in it
-    elif name == "mirrored":
-        parts.check(batch_size, _mirrored().num_replicas_in_sync)
-        yield True, _mirrored().scope
+        return
+    parts.check(batch_size, chosen.num_replicas_in_sync)
+    if name == "mirrored":
+        yield True, chosen.scope
     else:
-        parts.check(batch_size, _workers().num_replicas_in_sync)
         try:
-            yield _is_chief(_workers().cluster_resolver), _workers().scope
+            yield _is_chief(chosen.cluster_resolver), chosen.scope
         except LOST as error:
             raise ConnectionError(
                 "Another worker was lost. Start all workers again, with the same --workdir: the "
