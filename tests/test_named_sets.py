@@ -8,6 +8,7 @@ import pytest
 
 import zoo
 from zoo import data
+from zoo.metrics import extractors, frechet, references
 
 FACTS = {
     # name: (training images, shape, mean of the training pixels / 255 per channel)
@@ -44,6 +45,15 @@ def test_a_classifier_is_as_accurate_as_its_card_says(name):
     # One image of 10,000 may fall on the other side on another machine, or two.
     assert abs(accuracy - card["metrics"]["test_accuracy"]) <= 2.5e-4
     assert accuracy >= 0.93
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_statistics_that_come_along_are_of_a_classifiers_features_now(name):
+    dataset = CARDS[name]["dataset"]
+    extractor, images = extractors.get(name), data.load(dataset, split="test").images
+    found = frechet.statistics_of(extractor(images))
+    shipped = references.find(f"{name}-{extractor.digest[:8]}-{dataset}-test")
+    assert frechet.frechet_distance(found, shipped) == pytest.approx(0, abs=1e-4)
 
 
 def test_an_unknown_split_is_one_sentence():

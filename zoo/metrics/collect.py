@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from zoo import files
-from zoo.metrics import features, fetch, frechet
+from zoo.metrics import features, fetch, frechet, references
 
 PART = 5000  # images between two saves of unfinished statistics
 
@@ -31,8 +31,9 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
         images: called without arguments where there is no file yet; returns what
             `zoo.metrics.features.extract` takes.
         keep: whether features are needed, N x d floats, or statistics are enough, in flat memory.
-        name: names the images for good, such as "fashion_mnist-test", to keep the result on disk.
-            Statistics alone are also kept on the way: interrupted, they go on where they were.
+        name: names the images for good, such as "fashion_mnist-test", to keep the result on disk,
+            or to find the statistics that come along (`zoo.metrics.references`). Statistics alone
+            are also kept on the way: interrupted, they go on where they were.
         folder: where files are kept, in `statistics/` and `features/`; by default the cache.
         **options: of `zoo.metrics.features.extract`.
 
@@ -52,6 +53,8 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
             _save(array, kept)
     if name and statistics.is_file():
         return Collected(frechet.Statistics.load(statistics), kept)
+    if name and kept is None and (shipped := references.find(file)):
+        return Collected(shipped, None)
     if kept is None:
         result = _stream(extractor, images, statistics and statistics.with_suffix(".part"), options)
     else:

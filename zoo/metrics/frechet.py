@@ -71,10 +71,14 @@ class Statistics:
     def load(cls, path):
         """Reads a file of `save`."""
         with np.load(path, allow_pickle=False) as file:
-            result = cls(len(file["mean"]))
-            result.count = int(file["count"])
-            result.mean = file["mean"]
-            result._scatter = file["covariance"] * (result.count - 1)
+            return cls.of_moments(file["count"], file["mean"], file["covariance"])
+
+    @classmethod
+    def of_moments(cls, count, mean, covariance):
+        """`Statistics` of a mean (d,) and an unbiased covariance (d, d) of `count` samples."""
+        result = cls(len(mean))
+        result.count, result.mean = int(count), mean
+        result._scatter = covariance * (result.count - 1)
         return result
 
 

@@ -1,0 +1,58 @@
+"""The statistics of real images that come along are those of the images."""
+
+import numpy as np
+import pytest
+
+from zoo import data
+from zoo.metrics import collect, extractors, frechet, inception, references
+
+INCEPTION = "inception_v3_2015_12_05-4a11ce9c-{}-test"
+SIZE = 8 * 2**20  # bytes of all files of a set
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+
+
+def test_a_file_holds_statistics_to_single_precision(tmp_path):
+    rng = np.random.default_rng(0)
+    mixing = rng.normal(size=(24, 24))
+    ours, others = (frechet.statistics_of(rng.normal(size=(90, 24)) @ mixing) for _ in range(2))
+    references.save(ours, tmp_path / "ours.h5")
+    found = references.load(tmp_path / "ours.h5")
+    assert found.count == 90
+    np.testing.assert_array_equal(found.mean, ours.mean)
+    np.testing.assert_array_equal(found.covariance, found.covariance.T)
+    np.testing.assert_allclose(found.covariance, ours.covariance, rtol=6e-8)
+    distance = frechet.frechet_distance(others, ours)
+    assert distance > 1
+    assert frechet.frechet_distance(others, found) == pytest.approx(distance, rel=1e-6)
+
+
+def test_those_of_inception():
+    """The distance between the sets was measured in float64, before either was rounded."""
+    both = [references.find(INCEPTION.format(name)) for name in ("fashion_mnist", "cifar10")]
+    assert [statistics.count for statistics in both] == [10_000, 10_000]
+    assert frechet.frechet_distance(*both) == pytest.approx(190.791833, abs=1e-5)
+    assert INCEPTION.split("-")[1] == inception.DIGEST[:8]
+
+
+@pytest.mark.parametrize("name", data.NAMED)
+def test_they_are_small(name):
+    sizes = [path.stat().st_size for path in references.FOLDER.glob(f"*-{name}-*.h5")]
+    assert sizes
+    assert sum(sizes) < SIZE
+
+
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_no_image_is_read_where_statistics_come_along(split):
+    extractor = extractors.get("classifier", "fashion_mnist")
+
+    def images():
+        raise AssertionError("The images were asked for.")
+
+    found = collect.collect(extractor, images, name=f"fashion_mnist-{split}")
+    assert found.statistics.count == {"test": 10_000, "train": 60_000}[split]
+    assert found.features is None
