@@ -99,7 +99,7 @@ def largest_difference(model):
 
 def first_wrong(model):
     """Returns what a model on two devices says of a step with a weight that is not finite."""
-    weight = model.generator.trainable_variables[0]
+    weight = model.training_generator.trainable_variables[0]
     weight.assign(keras.ops.full(weight.shape, np.nan))
     images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 10
     try:
