@@ -199,6 +199,37 @@ class GANConfig(ModelConfig):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ResNetConfig(GANConfig):
+    """What the recipes of residual networks with spectral norm need; see `zoo.resnet`.
+
+    By default the networks and training of Miyato et al. 2018 for 32x32 images (Table 3). Their
+    networks for 48x48 images are wider where the images are small (Table 4), as with `max_width`.
+    """
+
+    latent_size: int = 128
+    width: int = hyperparameter(
+        256, "Channels of the generator, of its last block where max_width is given.", minimum=1
+    )
+    max_width: int = hyperparameter(
+        0,
+        "Bound on the generator's channels, which double with every halving of the size; 0 for "
+        "equal ones.",
+        minimum=0,
+    )
+    discriminator_width: int = hyperparameter(
+        128, "Channels of the discriminator, of its first block where a bound is given.", minimum=1
+    )
+    max_discriminator_width: int = hyperparameter(
+        0,
+        "Bound on the discriminator's channels, which double when the size is halved; 0 for equal "
+        "ones.",
+        minimum=0,
+    )
+    loss: str = "hinge"
+    n_critic: int = 5
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierConfig(ModelConfig):
     """What every classifier recipe needs; a step is one update on one batch."""
 

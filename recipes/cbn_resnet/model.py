@@ -23,9 +23,9 @@ def build_discriminator(config):
     """
     images = keras.Input(config.image_shape, name="images")
     labels = keras.Input((), dtype="int32", name="labels")
-    features = resnet.features(images, config.discriminator_width)
+    features = resnet.features(images, config)
     scores = SpectralNorm(layers.Dense(1, dtype="float32"))(features)
-    embedding = layers.Embedding(config.num_classes, config.discriminator_width, dtype="float32")
+    embedding = layers.Embedding(config.num_classes, features.shape[-1], dtype="float32")
     projection = layers.Dot(axes=1, dtype="float32")([SpectralNorm(embedding)(labels), features])
     scores = layers.Add(dtype="float32", name="scores")([scores, projection])
     return keras.Model([images, labels], scores, name="discriminator")

@@ -2,17 +2,9 @@
 
 import dataclasses
 
-from zoo.config import GANConfig, hyperparameter
+from zoo.config import ResNetConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(GANConfig):
+class Config(ResNetConfig):
     """Hyperparameters of SNGAN: those of the paper's residual networks for 32x32 images."""
-
-    latent_size: int = 128
-    width: int = hyperparameter(256, "Channels of every layer of the generator.", minimum=1)
-    discriminator_width: int = hyperparameter(
-        128, "Channels of every layer of the discriminator.", minimum=1
-    )
-    loss: str = "hinge"
-    n_critic: int = 5

@@ -15,6 +15,6 @@ def build_generator(config):
 def build_discriminator(config):
     """Maps images (N, H, W, C) in [-1, 1] to float32 scores (N, 1)."""
     images = keras.Input(config.image_shape, name="images")
-    features = resnet.features(images, config.discriminator_width)
+    features = resnet.features(images, config)
     scores = SpectralNorm(layers.Dense(1, dtype="float32"), name="scores")(features)
     return keras.Model(images, scores, name="discriminator")
