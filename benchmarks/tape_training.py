@@ -54,6 +54,7 @@ class TapeWGANGP(keras.Model):
 
 def fit(gan, images, callback):
     """Trains on uint8 images (N, H, W, C) until the callback stops it."""
+    keras.utils.set_random_seed(gan.config.seed)
     model = TapeWGANGP(gan)
     model.compile(**gan.compile_defaults)
     pixels = images.astype("float32") / 127.5 - 1.0
