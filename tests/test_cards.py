@@ -23,6 +23,7 @@ from zoo import (
     files,
     hub,
     measurement,
+    overview,
     neighbours,
     registry,
     training,
@@ -183,6 +184,35 @@ def test_every_published_card_is_complete_and_measured(name):
 def test_the_cards_are_what_their_facts_generate():
     for path, text in cards.generated(CHECKPOINTS).items():
         assert path.read_text(encoding="utf-8") == text, path
+
+
+def test_the_table_of_models_states_every_fid():
+    row = {"name": "fid", "standard_error": 0.02, "samples": 10_000, "extractor": "a_classifier"}
+    metadata = {
+        "name": "dresses",
+        "recipe": "cbn_resnet",
+        "dataset": "fashion_mnist",
+        "parameters": {"generator": 1234, "discriminator": 5},
+        "files": {"samples.png": ""},
+        "metrics": [
+            row | {"protocol": "quick", "split": "test", "value": 0.5},
+            row | {"protocol": "test", "split": "test", "value": 9.71},
+            row | {"protocol": "test", "name": "kid", "split": "test", "value": 0.004},
+        ],
+        "classes": {"accuracy": 0.9512},
+    }
+    text = f"above\n{overview.BEGIN}\nold\n{overview.END}\nbelow\n"
+    found = overview.with_models(text, [metadata])
+    assert found.splitlines()[5].split(" | ")[2:5] == [
+        "Fashion-MNIST",
+        "generator 1,234",
+        "FID over a_classifier 0.5 ± 0.02 (10,000 samples, test)<br>"
+        "FID 9.71 ± 0.02 (10,000 samples, test)<br>95.1% recognised as their class",
+    ]
+    assert "checkpoints/dresses/samples.png" in found
+    assert "old" not in found
+    assert overview.with_models(found, [metadata]) == found
+    assert overview.with_models("no marks", [metadata]) == "no marks"
 
 
 @pytest.mark.parametrize(

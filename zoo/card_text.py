@@ -46,7 +46,7 @@ def front_matter(metadata):
 
     kind = _kind(metadata)
     results = kind.results(metadata)
-    dataset = _dataset(metadata)
+    dataset = dataset_facts(metadata)
     facts = ModelCardData(
         license=metadata["licence"].lower(),
         library_name="keras",
@@ -62,7 +62,7 @@ def front_matter(metadata):
 
 def body(metadata):
     """Returns the card without its front matter."""
-    kind, dataset, name = _kind(metadata), _dataset(metadata), metadata["name"]
+    kind, dataset, name = _kind(metadata), dataset_facts(metadata), metadata["name"]
     versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
     height = metadata["config"]["image_size"]
@@ -113,7 +113,7 @@ def _kind(metadata):
     return KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
 
 
-def _dataset(metadata):
+def dataset_facts(metadata):
     """Facts of the training data; of a person's own images only their source is known."""
     source = metadata["dataset"]
     unknown = dict.fromkeys(("licence", "size", "source", "classes"), "not stated")
@@ -124,7 +124,7 @@ def _result(metadata, split, metric, value, title=None):
     """Returns one measured number as the Hub wants it."""
     from huggingface_hub import EvalResult
 
-    dataset = _dataset(metadata)
+    dataset = dataset_facts(metadata)
     return EvalResult(
         task_type=_kind(metadata).task,
         dataset_type=dataset.get("hub", metadata["dataset"]),

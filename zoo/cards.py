@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 
-from zoo import __version__, card_text, files, hub, registry, runs
+from zoo import __version__, card_text, files, hub, overview, registry, runs
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -212,7 +212,7 @@ def halve(path):
 
 
 def write_cards(checkpoints=None):
-    """Writes what is made from `metadata.json`: each model's card, MODEL_CARDS.md and the index."""
+    """Writes what is made from `metadata.json`: the cards, the README's table and the index."""
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
     for path, text in generated(checkpoints).items():
         files.write_text(path, text)
@@ -221,7 +221,10 @@ def write_cards(checkpoints=None):
 
 
 def generated(checkpoints):
-    """Returns {path: text} of all cards in `checkpoints` and of MODEL_CARDS.md beside it."""
+    """Returns {path: text} of all cards in `checkpoints`, and of what stands beside it.
+
+    That is MODEL_CARDS.md, and README.md where there is one.
+    """
     facts = {path.parent: files.read_json(path) for path in _metadata(checkpoints)}
     cards = {folder / "README.md": card_text.card(of) for folder, of in facts.items()}
     sections = [
@@ -229,7 +232,11 @@ def generated(checkpoints):
         for folder, of in facts.items()
     ]
     note = "<!-- Generated from checkpoints/*/metadata.json by `zoo cards`; do not edit. -->"
-    return cards | {checkpoints.parent / "MODEL_CARDS.md": "\n".join([note, *sections])}
+    texts = cards | {checkpoints.parent / "MODEL_CARDS.md": "\n".join([note, *sections])}
+    readme = checkpoints.parent / "README.md"
+    if readme.is_file():
+        texts[readme] = overview.with_models(readme.read_text(encoding="utf-8"), facts.values())
+    return texts
 
 
 def _metadata(checkpoints):
