@@ -52,6 +52,13 @@ def check_replicas(arrays, recipe):
     assert moved > 1e-2
 
 
+def check_first_wrong(arrays, recipes):
+    """Asserts that every GAN said which score was the first to be not finite."""
+    found = {key: str(arrays[key]) for key in arrays if key.startswith("first wrong of ")}
+    expected = "fake_score (update 1 of the step)"
+    assert found == {f"first wrong of {r}": expected for r in recipes if r != "classifier"}
+
+
 def split_cpu():
     """Makes two devices of the CPU for TensorFlow, without its slow rewriting of graphs."""
     import tensorflow as tf

@@ -14,7 +14,7 @@ import time
 import numpy as np
 import pytest
 from crash_run import last_arrays, newest_step
-from replicas import check_replicas, train_on_replicas
+from replicas import check_first_wrong, check_replicas, train_on_replicas
 
 import zoo
 from zoo import registry
@@ -40,7 +40,7 @@ def test_copies_on_two_replicas_stay_equal(replicas):
 
 
 def test_the_first_wrong_term_is_named_on_two_replicas(replicas):
-    assert replicas["first wrong of wgan_gp"] == "fake_score (update 1 of the step)"
+    check_first_wrong(replicas, RECIPES)
 
 
 def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):

@@ -52,7 +52,7 @@ def test_statistics_that_come_along_are_of_a_classifiers_features_now(name):
     dataset = CARDS[name]["dataset"]
     extractor, images = extractors.get(name), data.load(dataset, split="test").images
     found = frechet.statistics_of(extractor(images))
-    shipped = references.find(f"{name}-{extractor.digest[:8]}-{dataset}-test")
+    shipped = references.find(references.file_name(extractor, f"{dataset}-test"))
     assert frechet.frechet_distance(found, shipped) == pytest.approx(0, abs=1e-4)
 
 

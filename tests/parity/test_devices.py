@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from replicas import ROOT, check_replicas, train_on_replicas
+from replicas import ROOT, check_first_wrong, check_replicas, train_on_replicas
 
 pytestmark = pytest.mark.parity
 RECIPES = ("wgan_gp", "classifier")
@@ -20,6 +20,10 @@ def replicas(tmp_path_factory):
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_two_devices_end_as_one(replicas, recipe):
     check_replicas(replicas, recipe)
+
+
+def test_the_first_wrong_term_is_named_on_two_devices(replicas):
+    check_first_wrong(replicas, RECIPES)
 
 
 def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):

@@ -41,7 +41,7 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
         `Collected`.
     """
     folder = pathlib.Path(folder or fetch.cache_folder())
-    file = f"{extractor.name}-{extractor.digest[:8]}-{name}"
+    file = references.file_name(extractor, name)
     statistics = folder / "statistics" / f"{file}.npz" if name else None
     array = folder / "features" / f"{file}.npy" if name else None
     kept = None

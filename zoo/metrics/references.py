@@ -15,13 +15,13 @@ from zoo.metrics import frechet
 FOLDER = pathlib.Path(__file__).parent / "reference_statistics"
 
 
-def find(name):
-    """Returns the `Statistics` of a file that comes along, or None.
+def file_name(extractor, images):
+    """Names a file: "classifier_fmnist-0972cfe1-fashion_mnist-test" of "fashion_mnist-test"."""
+    return f"{extractor.name}-{extractor.digest[:8]}-{images}"
 
-    Args:
-        name: extractor, first 8 digits of its digest, set and split:
-            "inception_v3_2015_12_05-4a11ce9c-cifar10-test".
-    """
+
+def find(name):
+    """Returns the `Statistics` of a file that comes along, by its `file_name`, or None."""
     path = FOLDER / f"{name}.h5"
     return load(path) if path.is_file() else None
 
@@ -62,7 +62,7 @@ def main():
         wanted += [(classifier, dataset, split) for split in ("test", "train")]
     for extractor, dataset, split in wanted:
         extractor = extractors.get(extractor)
-        name = f"{extractor.name}-{extractor.digest[:8]}-{dataset}-{split}"
+        name = file_name(extractor, f"{dataset}-{split}")
         if find(name) is None:
             images = data.load(dataset, split).images
             found = collect.collect(
