@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 import zoo
 from zoo import sampling
@@ -277,11 +276,3 @@ def test_a_config_refused_names_the_key(tiny):
         zoo.GAN("wgan_gp", {"widht": 3})
     with pytest.raises(ValueError, match="There is no recipe 'wgan-gp'; did you mean wgan_gp"):
         zoo.GAN("wgan-gp")
-
-
-def test_learning_rate_falls_linearly_to_zero():
-    from zoo.optimizers import LinearDecay
-
-    schedule = LinearDecay(0.4, steps=100, decay_from=0.5)
-    rates = [float(ops.convert_to_numpy(schedule(step))) for step in (0, 50, 75, 100, 120)]
-    np.testing.assert_allclose(rates, [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-7)

@@ -3,6 +3,10 @@
 import keras
 from keras import ops
 
+# Keras adds it under the root: its default, 1e-7, stops a generator behind a clipped critic, whose
+# gradients are about 1e-7 themselves. This is the 1e-8 added after the root by other frameworks.
+RMSPROP_EPSILON = 1e-16
+
 
 @keras.saving.register_keras_serializable("zoo")
 class AdversarialOptimizer(keras.optimizers.Optimizer):
@@ -93,7 +97,7 @@ def make_optimizer(config, learning_rate, updates_per_step):
     """Builds one network's optimizer from the hyperparameters of a `GANConfig`."""
     learning_rate = decayed(config, learning_rate, updates_per_step)
     if config.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(learning_rate)
+        return keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=RMSPROP_EPSILON)
     return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 

@@ -1,4 +1,4 @@
-"""Trains WGAN-GP: `python -m recipes.progan.train --workdir=runs/progan`."""
+"""Trains ProGAN: `python -m recipes.progan.train --workdir=runs/progan`."""
 
 import zoo
 from recipes.progan import Config

@@ -1,0 +1,34 @@
+"""The optimizers that the configs of the recipes name."""
+
+import keras
+import numpy as np
+
+from recipes.wgan import Config
+from zoo.optimizers import LinearDecay, make_optimizer
+
+
+def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
+    """Keras's own epsilon makes these steps a thousandth as long."""
+    rate, rho, epsilon = 5e-5, 0.99, 1e-8
+    random = np.random.default_rng(0)
+    gradients = random.choice([-1e-5, 1e-5], (20, 50)) * random.uniform(1, 3, (20, 50))
+    start = random.normal(size=50)
+    expected, square = start.copy(), np.zeros(50)
+    for gradient in gradients:
+        square = rho * square + (1 - rho) * gradient**2
+        expected -= rate * gradient / (np.sqrt(square) + epsilon)
+
+    weight = keras.Variable(start)
+    optimizer = make_optimizer(Config(), rate, 1)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [weight])
+    moved = keras.ops.convert_to_numpy(weight) - start
+    # The epsilon, a hundredth of the first roots, is added after the root there, under it here.
+    np.testing.assert_allclose(moved, expected - start, atol=0.5 * rate)
+    assert np.abs(moved).max() > 10 * rate
+
+
+def test_learning_rate_falls_linearly_to_zero():
+    schedule = LinearDecay(0.4, steps=100, decay_from=0.5)
+    rates = [float(keras.ops.convert_to_numpy(schedule(step))) for step in (0, 50, 75, 100, 120)]
+    np.testing.assert_allclose(rates, [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-7)
