@@ -68,6 +68,9 @@ def body(metadata):
     height = metadata["config"]["image_size"]
     plans = ", then ".join(f"{steps:,}" for steps in metadata.get("planned", ()))
     planned = f" first planned for {plans}," if plans else ""
+    before = metadata.get("before", [])
+    after = "".join(f"{run['steps']:,} + " for run in before)
+    commands = "\n".join(run["command"] for run in (*before, metadata))
     minutes = f"{metadata['minutes']:,} minutes" + "".join(
         f"; diverged at step {divergence['step']:,}, learning rates halved"
         for divergence in metadata.get("divergences", ())
@@ -97,14 +100,14 @@ Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
 | Recipe | `recipes/{metadata["recipe"]}` |
 | Licence | weights {metadata["licence"]}; training images: {dataset["licence"]} |
 | Parameters | {", ".join(sizes)} |
-| Training | {metadata["steps"]:,} {kind.steps},{planned} {minutes} |
+| Training | {after}{metadata["steps"]:,} {kind.steps},{planned} {minutes} |
 | Seed | {metadata["config"]["seed"]} |
 | Hardware | {metadata["hardware"]} |
 | Versions | {versions} |
 {kind.row(metadata)}
 
 ```
-{metadata["command"]}
+{commands}
 ```
 {curves}{kind.numbers(metadata)}"""
 

@@ -16,8 +16,11 @@ PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
 UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
 
 
-def run_facts(recipe, config):
-    """Returns what a card says of a run: recipe, command, config, hardware and versions."""
+def run_facts(recipe, config, before=()):
+    """Returns what a card says of a run: recipe, command, config, hardware and versions.
+
+    `before` is what `zoo.starting.runs_before` says of the model that it starts from.
+    """
     import importlib.metadata
 
     import keras
@@ -27,20 +30,24 @@ def run_facts(recipe, config):
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {
         "recipe": recipe,
-        "command": command(recipe, config),
+        "command": command(recipe, config, before),
+        "before": [*before],
         "config": config.to_dict(),
         "hardware": hardware(),
         "versions": {"python": platform.python_version(), "zoo": __version__} | versions,
     }
 
 
-def command(recipe, config):
+def command(recipe, config, before=()):
     """Returns the command line that trains `config`: the flags that differ from the defaults."""
     defaults = registry.import_recipe(recipe).Config().to_dict()
     values = config.to_dict()
+    workdir = f"runs/{recipe}_{config.dataset}"
+    if before:  # what the commands before left
+        values["start_from"] = f"./{before[-1]['workdir']}/model"
+        workdir += f"_{len(before) + 1}"
     flags = [f"--{name}={value}" for name, value in values.items() if value != defaults[name]]
-    workdir = f"--workdir=runs/{recipe}_{config.dataset}"
-    return shlex.join(["python", "-m", f"recipes.{recipe}.train", workdir, *flags])
+    return shlex.join(["python", "-m", f"recipes.{recipe}.train", f"--workdir={workdir}", *flags])
 
 
 def hardware():
@@ -79,6 +86,7 @@ def publish(name, workdir, checkpoints=None, best=False):
     from zoo import curves
 
     facts, model, history, chosen = _load_run(pathlib.Path(workdir), best)
+    runs_of_it = [*facts.get("before", ()), history[-1]]
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
     with files.atomic_folder(folder) as scratch:
         model.save(scratch, zipped=False)
@@ -92,7 +100,7 @@ def publish(name, workdir, checkpoints=None, best=False):
             "dataset": facts["config"]["dataset"],
             "licence": LICENCE,
             "steps": chosen["chosen"]["step"] if chosen else history[-1]["step"],
-            "minutes": round(history[-1]["minutes"]),
+            "minutes": round(sum(run["minutes"] for run in runs_of_it)),
             "parameters": {
                 network: getattr(published, network).count_params()
                 for network in published.networks

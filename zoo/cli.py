@@ -36,7 +36,7 @@ def run(train, Config, argv=None):
             if flags.FLAGS.workdir is None:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
             configs.append(config_from_flags(Config, flags.FLAGS))
-        except (flags.Error, ValueError) as error:
+        except (flags.Error, ValueError, FileNotFoundError) as error:
             _fail(error, 2)
         return arguments
 
@@ -68,9 +68,18 @@ def define_flags(Config, flag_values):
 
 
 def config_from_flags(Config, flag_values):
-    """Returns the `Config` that the parsed flags describe."""
-    names = [field.name for field in dataclasses.fields(Config)]
-    return Config.from_dict({name: flag_values[name].value for name in names})
+    """Returns the `Config` that the parsed flags describe.
+
+    With `--start_from` what no flag says is as in the model that the run starts from.
+    """
+    from zoo import starting
+
+    values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
+    if values["start_from"]:
+        given = {name for name in values if flag_values[name].present}
+        inherited = starting.hyperparameters(values["start_from"], Config)
+        values |= {name: value for name, value in inherited.items() if name not in given}
+    return Config.from_dict(values)
 
 
 @contextlib.contextmanager

@@ -98,6 +98,11 @@ class ModelConfig(RecipeConfig):
     dataset: str = hyperparameter(
         "fashion_mnist", "Training images: fashion_mnist, cifar10, folder:DIR or npz:FILE."
     )
+    start_from: str = hyperparameter(
+        "",
+        "Model that the run starts from, for `zoo.load`, and whose hyperparameters are the "
+        "defaults; random weights if empty.",
+    )
     image_size: int = hyperparameter(28, "Height and width of the images, in pixels.", minimum=4)
     channels: int = hyperparameter(1, "1 for grey images, 3 for RGB.", choices=(1, 3))
     width: int = hyperparameter(64, "Channels of the layers at full resolution.", minimum=1)

@@ -1,6 +1,5 @@
 """The training curves of a card."""
 
-import csv
 import io
 import math
 
@@ -66,9 +65,3 @@ def panel(name):
 
 def _stated(row, name):
     return row.get(name) not in (None, "")
-
-
-def read_history(path):
-    """Returns the rows of a `history.csv`, cells as text."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

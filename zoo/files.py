@@ -121,6 +121,12 @@ def write_csv(path, rows):
         writer.writerows(rows)
 
 
+def read_csv(path):
+    """Returns the rows of a CSV file with a header as dicts of text."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def sha256(path):
     """Returns the sha256 of a file as 64 hexadecimal digits."""
     with open(path, "rb") as file:

@@ -124,6 +124,16 @@ def load_folder(folder):
 
 def _build(folder):
     """Builds the model that `config.json` describes, without running anything it names."""
+    kind, config = describe(folder)
+    return registry.import_class(kind).from_config(config)
+
+
+def describe(folder):
+    """Returns (class, config) of a folder's model: "recipe", "config" and, perhaps, "name".
+
+    Raises:
+        ValueError: If it is not a model of the zoo.
+    """
     described = read_json(folder / "config.json")
     classes = {f"zoo>{name}": name for name in registry.CLASSES}
     kind, config = described.get("registered_name"), described.get("config")
@@ -132,7 +142,7 @@ def _build(folder):
     unknown = set(config) - {"recipe", "config", "name"}
     if unknown:
         raise ValueError(f"{str(folder / 'config.json')!r} has an unknown key {min(unknown)!r}.")
-    return registry.import_class(classes[kind]).from_config(config)
+    return classes[kind], config
 
 
 def _check_shapes(model, path):

@@ -9,7 +9,7 @@ import tempfile
 import keras
 import numpy as np
 
-from zoo import backend, callbacks, cards, data, files, registry, runs
+from zoo import backend, callbacks, cards, data, files, registry, runs, starting
 from zoo.collapse import CollapseWarning
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.interruption import StopOnSignal
@@ -94,6 +94,8 @@ def _train(recipe, config, workdir, prepare):
             state = TrainState(workdir, config.keep)
             with scope():
                 model = registry.build(recipe, config)
+                if config.start_from and not runs.states(workdir):
+                    starting.copy_weights(config.start_from, model)
                 model.compile()
                 state.restore(model)
             if model.step >= config.steps and (workdir / "model").is_dir():
@@ -146,9 +148,10 @@ def _facts(recipe, config, path):
     Raises:
         ValueError: If `path`, a `run.json`, is of a run that `config` cannot go on.
     """
-    facts = cards.run_facts(recipe, config)
-    if path.is_file():
-        earlier = files.read_json(path)
+    earlier = files.read_json(path) if path.is_file() else None
+    before = earlier.get("before", []) if earlier else starting.runs_before(config.start_from)
+    facts = cards.run_facts(recipe, config, before)
+    if earlier:
         differ = ["recipe"]
         if earlier["recipe"] == recipe:
             # A hyperparameter that is newer than the run had its default's effect.

@@ -1,0 +1,92 @@
+"""Runs that start from a model: its weights, its hyperparameters, and what the card says of it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from absl import flags
+
+from recipes.wgan_gp import Config
+from zoo import cards, cli, files, hub, registry, starting, training
+
+
+@pytest.fixture
+def config(tiny, pictures, tmp_path):
+    np.savez(tmp_path / "set.npz", images=pictures)
+    return Config.from_dict(tiny | {"dataset": f"npz:{tmp_path / 'set.npz'}", "steps": 2})
+
+
+@pytest.fixture
+def first(config, tmp_path):
+    """The model of a run of two steps."""
+    training.train_gan("wgan_gp", config, tmp_path / "first")
+    return tmp_path / "first" / "model"
+
+
+def parsed(*arguments):
+    values = flags.FlagValues()
+    cli.define_flags(Config, values)
+    values(["train", *arguments])
+    return cli.config_from_flags(Config, values)
+
+
+def test_a_run_starts_from_the_weights_and_the_next_from_its_own(config, first, tmp_path):
+    config = dataclasses.replace(config, start_from=str(first), steps=1)
+    trained = training.train_gan("wgan_gp", config, tmp_path / "second")
+    start = registry.build("wgan_gp", config)
+    start.compile()
+    start.load_weights(tmp_path / "second" / "state" / "step_0000000" / "train.weights.h5")
+    expected = hub.load(first)
+    for network in ("generator", "discriminator"):
+        pairs = zip(*(getattr(gan, network).get_weights() for gan in (start, expected)))
+        for ours, theirs in pairs:
+            np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(start.training_generator.get_weights(), start.generator.get_weights()):
+        np.testing.assert_array_equal(ours, theirs)
+
+    longer = dataclasses.replace(config, steps=2)
+    going_on = training.train_gan("wgan_gp", longer, tmp_path / "second")
+    whole = training.train_gan("wgan_gp", longer, tmp_path / "whole")
+    assert trained.step == 1
+    for ours, theirs in zip(going_on.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_flags_that_are_not_given_are_those_of_the_model(config, first):
+    assert parsed(f"--start_from={first}", "--n_critic=3") == dataclasses.replace(
+        config, start_from=str(first), n_critic=3, steps=Config().steps
+    )
+    published = parsed("--start_from=wgan_gp_fmnist", "--dataset=folder:shoes")
+    assert (published.width, published.decay_from, published.dataset) == (32, 0.5, "folder:shoes")
+
+
+def test_the_card_tells_both_commands_and_all_minutes(config, first, tmp_path):
+    config = dataclasses.replace(config, start_from=str(first), steps=3)
+    training.train_gan("wgan_gp", config, tmp_path / "second")
+    (tmp_path / "published").mkdir()
+    cards.publish("twice", tmp_path / "second", tmp_path / "published")
+    metadata = files.read_json(tmp_path / "published" / "twice" / "metadata.json")
+    histories = [files.read_csv(tmp_path / run / "history.csv") for run in ("first", "second")]
+    minutes = [float(history[-1]["minutes"]) for history in histories]
+    assert metadata["before"] == starting.runs_before(str(first))
+    assert (metadata["before"][0]["steps"], metadata["steps"]) == (2, 3)
+    assert metadata["minutes"] == round(sum(minutes))
+    workdir = f"runs/wgan_gp_{config.dataset}"
+    assert metadata["before"][0]["workdir"] == workdir
+    assert f"--workdir={workdir}_2 " in metadata["command"]
+    assert f"--start_from=./{workdir}/model" in metadata["command"]
+    card = cards.card_text.body(metadata)
+    assert "| Training | 2 + 3 generator steps," in card
+    assert f"```\n{metadata['before'][0]['command']}\n{metadata['command']}\n```" in card
+
+
+def test_what_a_run_cannot_start_from_is_one_sentence(config, first, tmp_path):
+    wider = dataclasses.replace(config, start_from=str(first), width=9)
+    with pytest.raises(ValueError, match=r"generator of .* has other shapes; .*: width=8"):
+        training.train_gan("wgan_gp", wider, tmp_path / "wider")
+    other = dataclasses.replace(config, start_from="cbn_resnet_fmnist")
+    with pytest.raises(ValueError, match="a model of the recipe 'cbn_resnet', not of 'wgan_gp'"):
+        training.train_gan("wgan_gp", other, tmp_path / "other")
+    with pytest.raises(ValueError, match="There is no model 'wgan_gp_fmnits'; did you mean"):
+        parsed("--start_from=wgan_gp_fmnits")
+    assert {path.parent.name for path in tmp_path.glob("*/state")} == {"first"}

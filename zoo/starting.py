@@ -1,0 +1,68 @@
+"""Runs that start from the weights of a model, a person's own or a published one."""
+
+import dataclasses
+import pathlib
+
+from zoo import files, hub
+
+
+def hyperparameters(source, Config):
+    """Returns the hyperparameters of a model that a run starting from it takes over.
+
+    Those that only say how a run is done, such as its length, are not among them.
+
+    Args:
+        source: The model, as for `zoo.load`.
+        Config: The recipe's `Config`.
+    """
+    folder, _ = hub.locate(source)
+    _, described = hub.describe(folder)
+    kept = {field.name for field in dataclasses.fields(Config) if not field.metadata["of_run"]}
+    return {
+        name: value for name, value in described["config"].items() if name in kept - {"start_from"}
+    }
+
+
+def copy_weights(source, model):
+    """Gives an untrained model the weights of another.
+
+    Args:
+        source: The other, as for `zoo.load`.
+        model: A `zoo.model.RecipeModel`.
+
+    Raises:
+        ValueError: If it is of another recipe or has networks of other shapes.
+    """
+    other = hub.load(source)
+    if other.recipe != model.recipe:
+        raise ValueError(
+            f"start_from: {source!r} is a model of the recipe {other.recipe!r}, not of "
+            f"{model.recipe!r}."
+        )
+    for network in model.networks:
+        ours, theirs = getattr(model, network), getattr(other, network)
+        if [w.shape for w in ours.weights] != [w.shape for w in theirs.weights]:
+            differ = set(model.config.differing(other.config)) - {"start_from"}
+            values = ", ".join(f"{name}={getattr(other.config, name)}" for name in sorted(differ))
+            raise ValueError(
+                f"start_from: the {network} of {source!r} has other shapes; what differs in its "
+                f"config: {values}."
+            )
+        ours.set_weights(theirs.get_weights())
+
+
+def runs_before(source):
+    """Returns the runs that led to the model of a run, the earliest first.
+
+    Each is a dict of its `command`, the `workdir` in it, `steps` and `minutes`. There is none for
+    a model that is not in the folder of a run, as a published one.
+    """
+    run = pathlib.Path(source).expanduser().parent
+    if not source or not (run / "run.json").is_file():
+        return []
+    facts, history = files.read_json(run / "run.json"), files.read_csv(run / "history.csv")
+    (workdir,) = (
+        word.partition("=")[2] for word in facts["command"].split() if word.startswith("--workdir=")
+    )
+    last = {"steps": int(history[-1]["step"]), "minutes": float(history[-1]["minutes"])}
+    return [*facts.get("before", []), {"command": facts["command"], "workdir": workdir} | last]
