@@ -44,7 +44,8 @@ SMALL = {
 PROTOCOLS = [f"metrics: {name}" for name in ("quick", "test", "train")]
 # What is still to be measured of models that are published already; to be emptied.
 UNMEASURED = dict.fromkeys(
-    ("cbn_resnet_fmnist", "wgan_gp_fmnist"), ["metrics: test", "metrics: train"]
+    ("cbn_resnet_fmnist", "sngan_fmnist", "wgan_fmnist", "wgan_gp_fmnist"),
+    ["metrics: test", "metrics: train"],
 )
 
 
