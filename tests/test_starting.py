@@ -13,7 +13,8 @@ from zoo import cards, cli, files, hub, registry, starting, training
 @pytest.fixture
 def config(tiny, pictures, tmp_path):
     np.savez(tmp_path / "set.npz", images=pictures)
-    return Config.from_dict(tiny | {"dataset": f"npz:{tmp_path / 'set.npz'}", "steps": 2})
+    source = {"dataset": f"npz:{tmp_path / 'set.npz'}", "steps": 2}
+    return Config.from_dict(tiny | source | {"penalty_weight": 5.0, "n_critic": 2})
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_flags_that_are_not_given_are_those_of_the_model(config, first):
 
 
 def test_the_card_tells_both_commands_and_all_minutes(config, first, tmp_path):
-    config = dataclasses.replace(config, start_from=str(first), steps=3)
+    config = dataclasses.replace(config, start_from=str(first), steps=3, penalty_weight=10.0)
     training.train_gan("wgan_gp", config, tmp_path / "second")
     (tmp_path / "published").mkdir()
     cards.publish("twice", tmp_path / "second", tmp_path / "published")
@@ -75,6 +76,8 @@ def test_the_card_tells_both_commands_and_all_minutes(config, first, tmp_path):
     assert metadata["before"][0]["workdir"] == workdir
     assert f"--workdir={workdir}_2 " in metadata["command"]
     assert f"--start_from=./{workdir}/model" in metadata["command"]
+    words = metadata["command"].replace(f"./{workdir}/model", str(first)).split()
+    assert parsed(*words[4:]) == config
     card = cards.card_text.body(metadata)
     assert "| Training | 2 + 3 generator steps," in card
     assert f"```\n{metadata['before'][0]['command']}\n{metadata['command']}\n```" in card

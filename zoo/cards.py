@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 
-from zoo import __version__, card_text, files, hub, overview, registry, runs
+from zoo import __version__, card_text, files, hub, overview, registry, runs, starting
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -39,9 +39,13 @@ def run_facts(recipe, config, before=()):
 
 
 def command(recipe, config, before=()):
-    """Returns the command line that trains `config`: the flags that differ from the defaults."""
-    defaults = registry.import_recipe(recipe).Config().to_dict()
-    values = config.to_dict()
+    """Returns the command line that trains `config`: the flags that differ from their defaults.
+
+    These are those of the model that it starts from, if there is one.
+    """
+    defaults, values = type(config)().to_dict(), config.to_dict()
+    if config.start_from:
+        defaults |= starting.hyperparameters(config.start_from, type(config))
     workdir = f"runs/{recipe}_{config.dataset}"
     if before:  # what the commands before left
         values["start_from"] = f"./{before[-1]['workdir']}/model"
