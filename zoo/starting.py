@@ -18,9 +18,8 @@ def hyperparameters(source, Config):
     folder, _ = hub.locate(source)
     _, described = hub.describe(folder)
     kept = {field.name for field in dataclasses.fields(Config) if not field.metadata["of_run"]}
-    return {
-        name: value for name, value in described["config"].items() if name in kept - {"start_from"}
-    }
+    kept.discard("start_from")
+    return {name: value for name, value in described["config"].items() if name in kept}
 
 
 def copy_weights(source, model):
