@@ -22,6 +22,31 @@ def deterministic():
     backend.make_deterministic()
 
 
+def small_named(name, split):
+    """Stands in for a named set of the same image shape: every split has images of its own."""
+    from zoo import data
+
+    count = {"train": 300, "test": 100}[split]
+    rng = np.random.default_rng(count)
+    images = rng.integers(0, 256, (count, *data.NAMED[name]), np.uint8)
+    return data.ArrayImages(images, np.arange(count) % 10)
+
+
+@pytest.fixture
+def small_sets(monkeypatch):
+    """Lets a test name sets that need not be there; returns the splits that it opened."""
+    from zoo import data
+
+    opened = []
+
+    def load(name, split):
+        opened.append((name, split))
+        return small_named(name, split)
+
+    monkeypatch.setattr(data, "_load_named", load)
+    return opened
+
+
 @pytest.fixture
 def tiny():
     """Hyperparameters of a model small enough for a test."""

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -49,6 +50,19 @@ def test_framework_names_stay_in_the_backend_and_the_data_reader(path):
     if module(path) == "zoo.data":
         allowed = {"tensorflow_datasets"}
     assert roots(path) & FRAMEWORKS <= allowed
+
+
+def test_every_trap_of_the_design_has_its_test():
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    section = text.partition("\n## 5. ")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == 12
+    for row in rows:
+        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
+        assert named, row
+        for path, name in named:
+            source = (ROOT / "tests" / path).read_text(encoding="utf-8")
+            assert f"\ndef {name}(" in source, name
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)

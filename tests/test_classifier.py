@@ -245,6 +245,17 @@ def test_split_keeps_every_image_once(pictures):
         data.split(source, 1.0, seed=0)
 
 
+def test_it_learns_from_the_training_split_and_is_measured_on_the_test_split(
+    recipe, small_sets, tmp_path
+):
+    Config = registry.import_recipe(recipe).Config
+    config = Config(width=8, batch_size=4, steps=2, save_every=2, holdout=0.1)
+    training.train_classifier(recipe, config, tmp_path)
+    assert small_sets == [("fashion_mnist", "train")]
+    assert len(labelled.test_images(config)) == 100
+    assert small_sets[1:] == [("fashion_mnist", "test")]
+
+
 def test_test_images_are_named_or_a_test_split(recipe, tmp_path):
     np.savez(tmp_path / "test.npz", images=quadrants(4)[0])
     config = registry.import_recipe(recipe).Config(test_dataset=f"npz:{tmp_path / 'test.npz'}")

@@ -85,6 +85,7 @@ def test_latents_are_normal_and_mix_uniform(pictures):
     assert mix.min() >= 0
     assert mix.max() <= 1
     assert abs(mix.mean() - 0.5) < 0.03
+    assert abs(mix.std() - 12**-0.5) < 0.02
     assert len(np.unique(latents)) > 0.99 * latents.size, "no latent is used twice"
 
 
@@ -93,6 +94,14 @@ def test_labels_go_with_their_images(pictures):
     for batch in take(data.batches(images, config(num_classes=3, n_critic=2)), 4):
         np.testing.assert_array_equal(batch["real_labels"], level(batch["real"]) % 3)
         assert batch["fake_labels"].shape == (4, 3)
+
+
+def test_labels_of_generated_images_are_uniform(pictures):
+    images = data.ArrayImages(pictures, np.arange(24) % 3)
+    batches = take(data.batches(images, config(num_classes=3, n_critic=2)), 200)
+    labels = np.concatenate([batch["fake_labels"].ravel() for batch in batches])
+    shares = np.bincount(labels, minlength=3) / labels.size
+    np.testing.assert_allclose(shares, 1 / 3, atol=0.04)
 
 
 def test_conditional_needs_fitting_labels(pictures):

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import sampling
+from zoo import layers, sampling
 from zoo.gan import LOGS
+from zoo.layers.spectral_norm import layer_matrix
 
 
 def build(tiny, **values):
@@ -97,6 +98,36 @@ def test_penalty_is_in_the_loss(tiny, pictures):
     logs = build(tiny, penalty_weight=3.0).fit(pictures, steps_per_epoch=1, verbose=0).history
     expected = -logs["wasserstein"][0] + 3 * logs["penalty"][0]
     np.testing.assert_allclose(logs["d_loss"][0], expected, rtol=1e-5)
+
+
+def test_penalty_sees_the_critic_as_it_is_used(tiny, pictures):
+    """Its pass does not count among those that move batch statistics."""
+    moving = []
+    for penalty_weight in (0.0, 10.0):
+        keras.utils.set_random_seed(0)
+        rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+        config = tiny | rates | {"critic_norm": "batch", "penalty_weight": penalty_weight}
+        gan = zoo.GAN("wgan", config)
+        before = weights(gan.discriminator)
+        gan.fit(pictures, steps_per_epoch=1, verbose=0)
+        assert any(changed(before, gan.discriminator)), "the passes over real and fake do"
+        moving.append(weights(gan.discriminator))
+    for without, penalised in zip(*moving):
+        np.testing.assert_array_equal(without, penalised)
+
+
+def test_u_moves_once_for_a_discriminator_update(tiny, pictures):
+    """By one step of power iteration of the kernel before the update (Miyato et al. 2018)."""
+    config = tiny | {"discriminator_width": 8, "discriminator_learning_rate": 1e-3}
+    gan = zoo.GAN("sngan", config)
+    found = layers.spectral_norm_layers(gan.discriminator)
+    assert len(found) == 11, "4 blocks of two convolutions, 2 of them with a third; the dense"
+    matrices = [np.array(layer_matrix(layer.layer)) for layer in found]
+    expected = [w @ (w.T @ np.array(layer.u)) for w, layer in zip(matrices, found)]
+    gan.fit(pictures, steps_per_epoch=1, verbose=0)
+    for layer, u, before in zip(found, expected, matrices):
+        np.testing.assert_allclose(np.array(layer.u), u / np.linalg.norm(u), atol=1e-5)
+        assert not np.array_equal(layer_matrix(layer.layer), before)
 
 
 def test_mixed_precision_keeps_scores_and_losses_in_float32(tiny, pictures):

@@ -91,6 +91,15 @@ def test_one_wrong_byte_is_found_before_the_file_is_opened(tmp_path):
         zoo.load(tmp_path / "copy")
 
 
+@pytest.mark.parametrize("name", ["./mine", "../mine", "parent/mine", "{folder}"])
+def test_a_path_is_no_name(folder, monkeypatch, name):
+    here = folder.parent / "here"
+    here.mkdir()
+    (here / "parent").symlink_to(folder.parent)
+    monkeypatch.chdir(folder.parent if name == "./mine" else here)
+    assert zoo.load(name.format(folder=folder)).config.width == 8
+
+
 @pytest.mark.parametrize("keep", [0, 100, 5000])
 def test_a_torn_weights_file_is_one_sentence(folder, keep):
     path = folder / hub.WEIGHTS
@@ -100,8 +109,9 @@ def test_a_torn_weights_file_is_one_sentence(folder, keep):
 
 
 def test_incomplete_or_absent_folders(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
-        zoo.load("./no_such_folder")
+    for name in ("./no_such_folder", "runs/none/model", "~none"):
+        with pytest.raises(FileNotFoundError, match=f"There is no folder '{name}'"):
+            zoo.load(name)
     (folder / hub.WEIGHTS).unlink()
     with pytest.raises(FileNotFoundError, match="it lacks model.weights.h5"):
         zoo.load(folder)
@@ -169,6 +179,28 @@ for name in ("hf://me/none", "hf://me/tiny@v9", "hf://a/b/c", "hf://me/torn"):
         raise AssertionError(name)
 """
 
+PUBLISHED_SCRIPT = """
+import pathlib
+import numpy as np
+import zoo
+from zoo import registry
+
+here = pathlib.Path(OUT)
+expected = np.load(here / "images.npy")
+repository = here / "hub" / registry.index()["wgan_gp_fmnist"]["repository"]
+registry.bundled_checkpoints = lambda: here / "nothing came along"
+for cache in ("whole", "torn"):
+    try:
+        model = zoo.load("wgan_gp_fmnist", cache_dir=here / cache)
+    except ValueError as error:
+        print(error)
+    else:
+        np.testing.assert_array_equal(model.sample(3, seed=0), expected)
+        weights = bytearray((repository / "model.weights.h5").read_bytes())
+        weights[len(weights) // 2] ^= 1
+        (repository / "model.weights.h5").write_bytes(weights)
+"""
+
 OFFLINE_SCRIPT = """
 import numpy as np
 import zoo
@@ -213,3 +245,15 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
 
     printed = run_script(OFFLINE_SCRIPT, out, HF_HUB_OFFLINE="1", HF_HOME=cache)
     assert "'me/other' is not in the cache and could not be downloaded" in printed
+
+
+def test_a_published_model_that_did_not_come_along_is_downloaded_and_compared(tmp_path):
+    """With the digests of the index: a repository cannot serve other weights under the name."""
+    name = "wgan_gp_fmnist"
+    bundled = registry.bundled_checkpoints() / name
+    shutil.copytree(bundled, tmp_path / "hub" / registry.index()[name]["repository"])
+    np.save(tmp_path / "images.npy", zoo.load(name).sample(3, seed=0))
+    with hub_server.serve(tmp_path / "hub") as address:
+        printed = run_script(PUBLISHED_SCRIPT, tmp_path, HF_ENDPOINT=address)
+    assert "is not the published file (its sha256 differs)" in printed
+    assert len(list((tmp_path / "whole").rglob(hub.WEIGHTS))) == 1, "it was downloaded there"

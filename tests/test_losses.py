@@ -49,7 +49,8 @@ def test_wasserstein_with_labels_is_the_same_loss():
 @pytest.mark.parametrize("name", losses.LOSSES)
 def test_float32_scalars_from_half_precision_scores(name):
     d_loss, g_loss = losses.get(name)
-    for loss in (d_loss(REAL.astype("float16"), FAKE.astype("float16")), g_loss(FAKE)):
+    real, fake = REAL.astype("float16"), FAKE.astype("float16")
+    for loss in (d_loss(real, fake), g_loss(fake)):
         assert "float32" in str(loss.dtype)
         assert tuple(loss.shape) == ()
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from recipes.wgan import Config
-from zoo.optimizers import LinearDecay, make_optimizer
+from zoo.optimizers import LinearDecay, make_optimizer, make_optimizers
 
 
 def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
@@ -32,3 +32,14 @@ def test_learning_rate_falls_linearly_to_zero():
     schedule = LinearDecay(0.4, steps=100, decay_from=0.5)
     rates = [float(keras.ops.convert_to_numpy(schedule(step))) for step in (0, 50, 75, 100, 120)]
     np.testing.assert_allclose(rates, [0.4, 0.4, 0.2, 0.0, 0.0], atol=1e-7)
+
+
+def test_both_learning_rates_fall_over_the_steps_of_the_run():
+    """The discriminator's counts `n_critic` updates for each of the generator's."""
+    optimizers = make_optimizers(Config(n_critic=5, steps=10, decay_from=0.5), scale=2.0)
+    for optimizer, updates in ((optimizers.generator, 1), (optimizers.discriminator, 5)):
+        rates = []
+        for step in (5, 8, 10):
+            optimizer.iterations.assign(step * updates)
+            rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        np.testing.assert_allclose(rates, [1e-4, 0.4e-4, 0.0], atol=1e-10)

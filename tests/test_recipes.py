@@ -20,6 +20,11 @@ def recipe(request):
     return request.param
 
 
+GANS = [
+    name for name in registry.list_recipes() if registry.import_recipe(name).Config.kind == "GAN"
+]
+
+
 @pytest.fixture
 def config(recipe, tiny):
     """The recipe's config at the size of a test."""
@@ -78,6 +83,18 @@ def test_image_shapes(recipe, config, size, channels):
     assert outputs(model).shape == (3, size, size, channels)
 
 
+def test_mixed_precision_ends_in_float32(recipe, config):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = registry.build(recipe, config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for network in (getattr(model, name) for name in model.networks):
+        assert {output.dtype for output in keras.tree.flatten(network.output)} == {"float32"}
+        assert "bfloat16" in {layer.compute_dtype for layer in network.layers}
+        assert {variable.dtype for variable in network.weights} == {"float32"}
+
+
 def test_flags_are_the_config(recipe):
     Config = registry.import_recipe(recipe).Config
     values = flags.FlagValues()
@@ -93,10 +110,9 @@ def test_flags_are_the_config(recipe):
     assert cli.config_from_flags(Config, changed) == expected
 
 
+@pytest.mark.parametrize("recipe", GANS, indirect=True)
 def test_scores_are_the_discriminators(config, recipe):
     model = registry.build(recipe, config)
-    if not isinstance(model, zoo.GAN):
-        return
     images = model.sample(4, seed=0)
     labels = np.arange(4) if config.num_classes else None
     inputs = [keras.ops.convert_to_tensor(images / np.float32(127.5) - 1)]

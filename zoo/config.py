@@ -132,7 +132,10 @@ class ModelConfig(RecipeConfig):
         of_run=True,
     )
     steps_per_execution: int = hyperparameter(
-        1, "Steps in one call of the compiled program; divides save_every.", minimum=1, of_run=True
+        1,
+        "Steps in one call of the compiled program; divides save_every and steps.",
+        minimum=1,
+        of_run=True,
     )
     precision: str = hyperparameter(
         "float32",

@@ -19,8 +19,9 @@ def load(name, *, revision=None, cache_dir=None, token=None):
     """Loads a model with its weights.
 
     Args:
-        name: A published model's name (`zoo.list_models()`), the path of a folder, which starts
-            with ".", "/" or "~" or is a `pathlib.Path`, or "hf://user/repository[@revision]".
+        name: A published model's name (`zoo.list_models()`), the path of a folder, which has
+            a "/", starts with "." or "~" or is a `pathlib.Path`, or
+            "hf://user/repository[@revision]".
         revision: Branch, tag or commit on the Hub; a published model is pinned by default.
         cache_dir: Folder of downloads; the Hugging Face cache by default.
         token: Hub token; by default the one `huggingface_hub` finds.
@@ -50,8 +51,8 @@ def locate(name, *, revision=None, cache_dir=None, token=None):
         repository, _, pinned = text[len("hf://") :].partition("@")
         folder = _download(repository, revision=revision or pinned or None, **download)
         return folder, stated_digests(folder)
-    if isinstance(name, os.PathLike) or text.startswith((".", "/", "~")):
-        folder = pathlib.Path(name).expanduser()
+    if isinstance(name, os.PathLike) or "/" in text or text.startswith((".", "~")):
+        folder = pathlib.Path(os.path.expanduser(name))
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {text!r}.")
         return folder, stated_digests(folder)

@@ -24,6 +24,8 @@ def initialise(network, rng):
         elif variable.name == "u":
             u = rng.normal(size=variable.shape)
             variable.assign(u / np.linalg.norm(u))
+        elif variable.name == "progress":
+            variable.assign(0.5)  # in the middle of a growing network's first fade
 
 
 def step(recipe):

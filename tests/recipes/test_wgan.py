@@ -1,0 +1,53 @@
+"""WGAN: its clipped critic, through the step that users run."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import TINY
+
+import zoo
+
+CLIP = 0.01
+
+
+def train(method):
+    """Returns the critic after four updates, each long enough to reach the bound."""
+    keras.utils.set_random_seed(0)
+    values = {"clip": CLIP, "clip_method": method, "discriminator_learning_rate": 5e-3}
+    gan = zoo.GAN("wgan", TINY | {"n_critic": 2, "critic_norm": "batch"} | values)
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 1), np.uint8)
+    gan.fit(images, steps_per_epoch=2, verbose=0)
+    return gan.discriminator
+
+
+def arrays(variables):
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+@pytest.fixture(scope="module")
+def critics():
+    return {method: train(method) for method in ("constraint", "loop")}
+
+
+@pytest.mark.parametrize("method", ["constraint", "loop"])
+def test_weights_are_clipped_and_moving_statistics_are_not(critics, method):
+    critic = critics[method]
+    largest = max(np.abs(values).max() for values in arrays(critic.trainable_variables))
+    assert largest == pytest.approx(CLIP, abs=1e-9)
+    variances = [v for v in critic.non_trainable_variables if "moving_variance" in v.path]
+    assert len(variances) > 0
+    assert all(values.min() > 10 * CLIP for values in arrays(variances))
+
+
+def test_both_methods_leave_the_same_weights(critics):
+    pairs = zip(arrays(critics["constraint"].weights), arrays(critics["loop"].weights))
+    for constraint, loop in pairs:
+        np.testing.assert_allclose(constraint, loop, atol=1e-7)
+
+
+def test_defaults_are_the_papers():
+    """Algorithm 1 of arXiv:1701.07875."""
+    config = zoo.GAN("wgan").config
+    assert (config.clip, config.n_critic, config.batch_size) == (0.01, 5, 64)
+    assert (config.generator_learning_rate, config.discriminator_learning_rate) == (5e-5, 5e-5)
+    assert config.optimizer == "rmsprop"
