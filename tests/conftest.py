@@ -6,8 +6,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
-
-TINY = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 1}
+from small import TINY, small_named
 
 
 def pytest_addoption(parser):
@@ -20,16 +19,6 @@ def deterministic():
     from zoo import backend
 
     backend.make_deterministic()
-
-
-def small_named(name, split):
-    """Stands in for a named set of the same image shape: every split has images of its own."""
-    from zoo import data
-
-    count = {"train": 300, "test": 100}[split]
-    rng = np.random.default_rng(count)
-    images = rng.integers(0, 256, (count, *data.NAMED[name]), np.uint8)
-    return data.ArrayImages(images, np.arange(count) % 10)
 
 
 @pytest.fixture

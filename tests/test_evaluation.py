@@ -202,3 +202,18 @@ def test_the_command_prints_a_table_and_writes_json(real, tmp_path, monkeypatch,
         cli.main(["evaluate", "real.npz", "--reference", "npz:real.npz", "--json", "no/out.json"])
     assert end.value.code == 1
     assert "There is no folder 'no' to write 'out.json' in." in capsys.readouterr().err
+
+
+def test_the_inception_score_does_not_know_the_order_of_given_images(monkeypatch):
+    """Sorted by class, as a folder of classes is, every split would hold one class."""
+    images = np.repeat(np.arange(10, dtype=np.uint8), 20)[:, None, None, None]
+    images = np.broadcast_to(images, (200, 8, 8, 1))
+
+    class Sure(Quarters):
+        """A classifier that knows the class by the grey level."""
+
+        def predict(self, x):
+            return np.eye(10, dtype=np.float32)[x[:, 0, 0, 0]]
+
+    found = zoo.evaluate(images, ["is"], reference=images, extractor=Sure(), progress=False)
+    assert 6 < found["metrics"]["is"]["value"] <= 10

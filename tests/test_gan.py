@@ -207,6 +207,23 @@ def test_bad_arguments_are_one_sentence(tiny, arguments, message):
         build(tiny).sample(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "images", "labels", "message"),
+    [
+        ("wgan_gp", np.zeros((2, 8, 8, 1), np.float32), None, "must be uint8 of shape"),
+        ("wgan_gp", np.zeros((2, 9, 8, 1), np.uint8), None, r"\(N, 8, 8, 1\), but are uint8"),
+        ("wgan_gp", np.zeros((2, 8, 8, 1), np.uint8), [0, 1], "This model is unconditional"),
+        ("cbn_resnet", np.zeros((2, 8, 8, 1), np.uint8), None, "This model is conditional: give"),
+        ("cbn_resnet", np.zeros((2, 8, 8, 1), np.uint8), [0, 10], "lie between 0 and 9"),
+        ("cbn_resnet", np.zeros((2, 8, 8, 1), np.uint8), [0], "one label for all or 2 labels"),
+    ],
+)
+def test_images_that_cannot_be_scored(recipe, images, labels, message):
+    gan = zoo.GAN(recipe, {"width": 4, "image_size": 8})
+    with pytest.raises(ValueError, match=message):
+        gan.scores(images, labels)
+
+
 def test_labels_of_a_conditional_model():
     config = zoo.GAN("wgan_gp").config.__class__(num_classes=10)
     assert sampling.draw(config, 3, seed=0)[1].shape == (3, 10)

@@ -1,6 +1,8 @@
 """Runs that start from a model: its weights, its hyperparameters, and what the card says of it."""
 
 import dataclasses
+import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -24,11 +26,11 @@ def first(config, tmp_path):
     return tmp_path / "first" / "model"
 
 
-def parsed(*arguments):
+def parsed(*arguments, workdir=None):
     values = flags.FlagValues()
     cli.define_flags(Config, values)
     values(["train", *arguments])
-    return cli.config_from_flags(Config, values)
+    return cli.config_from_flags(Config, values, workdir)
 
 
 def test_a_run_starts_from_the_weights_and_the_next_from_its_own(config, first, tmp_path):
@@ -93,3 +95,34 @@ def test_what_a_run_cannot_start_from_is_one_sentence(config, first, tmp_path):
     with pytest.raises(ValueError, match="There is no model 'wgan_gp_fmnits'; did you mean"):
         parsed("--start_from=wgan_gp_fmnits")
     assert {path.parent.name for path in tmp_path.glob("*/state")} == {"first"}
+
+
+def test_a_run_goes_on_when_the_model_it_started_from_is_gone(config, first, tmp_path):
+    workdir = tmp_path / "second"
+    arguments = [f"--start_from={first}", "--steps=3", "--save_every=1"]
+    training.train_gan("wgan_gp", parsed(*arguments, workdir=workdir), workdir)
+    command = files.read_json(workdir / "run.json")["command"]
+    shutil.rmtree(first)
+    longer = parsed(*arguments, "--steps=4", workdir=workdir)
+    assert longer.penalty_weight == config.penalty_weight
+    assert training.train_gan("wgan_gp", longer, workdir).step == 4
+    expected = command.replace("--steps=3", "--steps=4")
+    assert files.read_json(workdir / "run.json")["command"] == expected
+    with pytest.raises(FileNotFoundError, match="There is no folder"):
+        parsed(*arguments, workdir=tmp_path / "third")
+
+
+def test_the_best_weights_of_a_run_are_another_start_than_its_last(config, first):
+    run = first.parent
+    shutil.copytree(first, run / "best")
+    files.write_json(run / "best" / "fid.json", {"fid": 3.0, "step": 1})
+    facts = files.read_json(run / "run.json")
+    dataset = "folder:/home/me/My Shoes"
+    facts["command"] = cards.command("wgan_gp", dataclasses.replace(config, dataset=dataset))
+    files.write_json(run / "run.json", facts)
+    ((last,), (best,)) = (starting.runs_before(str(run / name)) for name in ("model", "best"))
+    assert (last["model"], last["steps"]) == ("model", 2)
+    assert (best["model"], best["steps"]) == ("best", 1)
+    assert best["workdir"] == f"runs/wgan_gp_{dataset}"
+    command = cards.command("wgan_gp", config, [best])
+    assert f"--start_from=./{best['workdir']}/best" in shlex.split(command)

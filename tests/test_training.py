@@ -10,7 +10,7 @@ import pytest
 import stopping
 
 from recipes.wgan_gp import Config
-from zoo import files, training
+from zoo import cards, files, registry, training
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
@@ -81,4 +81,47 @@ def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
     )
     (tmp_path / "pictures" / "42.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"42\.png' is not a readable picture"):
+        training.train_gan("wgan_gp", config, tmp_path / "run")
+
+
+def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path):
+    """A setting that was wrong is corrected in the same folder."""
+    labels = {"labels": np.arange(24) % 12}
+    for name, more in (("flat", {}), ("twelve", labels)):
+        np.savez(tmp_path / f"{name}.npz", images=pictures, **more)
+    config = registry.import_recipe("cbn_resnet").Config(
+        dataset=f"npz:{tmp_path / 'flat.npz'}",
+        image_size=8,
+        width=4,
+        discriminator_width=4,
+        batch_size=4,
+        n_critic=1,
+        steps=1,
+        save_every=1,
+    )
+    with pytest.raises(ValueError, match="it needs labels"):
+        training.train_gan("cbn_resnet", config, tmp_path / "run")
+    config = dataclasses.replace(config, dataset=f"npz:{tmp_path / 'twelve.npz'}")
+    with pytest.raises(ValueError, match="has 10 classes, but a label is 11"):
+        training.train_gan("cbn_resnet", config, tmp_path / "run")
+    (tmp_path / "run").mkdir(exist_ok=True)
+    files.write_json(tmp_path / "run" / "run.json", cards.run_facts("cbn_resnet", config))
+    config = dataclasses.replace(config, num_classes=12)
+    assert training.train_gan("cbn_resnet", config, tmp_path / "run").step == 1
+
+
+def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):
+    """What looks half-written there is what another process is writing."""
+    other = tmp_path / "run" / "other" / "state" / f"{files.SCRATCH}step"
+    ours = tmp_path / "run" / "state" / f"{files.SCRATCH}step"
+    other.mkdir(parents=True)
+    ours.mkdir(parents=True)
+    training.train_gan("wgan_gp", dataclasses.replace(config, steps=1), tmp_path / "run")
+    assert other.is_dir()
+    assert not ours.exists()
+
+
+def test_fid_every_needs_a_classifier(config, tmp_path):
+    config = dataclasses.replace(config, fid_every=1)
+    with pytest.raises(ValueError, match=r"only those of fashion_mnist: leave it 0\.$"):
         training.train_gan("wgan_gp", config, tmp_path / "run")

@@ -1,7 +1,9 @@
 """Makes `keras.saving.load_model` know the zoo's classes without importing Keras early.
 
 Keras finds a saved model's class only among classes already registered, and `import zoo` must not
-import Keras. So the classes are registered right after whoever imports Keras has imported it.
+import Keras. So they are registered right after whoever imports Keras has imported it: the layers
+themselves, and in place of the models' classes stand-ins, which import them when one is loaded. A
+module of the zoo that is just being imported may be what imports Keras: the classes would need it.
 """
 
 import importlib
@@ -30,8 +32,20 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder):
 
 
 def _register():
-    for module in registry.CLASSES.values():
-        importlib.import_module(module)
+    known = sys.modules["keras"].saving.get_custom_objects()
+    for name in registry.CLASSES:
+        known.setdefault(f"zoo>{name}", _stand_in(name))
+    for module in ("layers", "constraints"):
+        importlib.import_module(f"zoo.{module}")
+
+
+def _stand_in(name):
+    """Returns what Keras sees of a class of `registry.CLASSES` until its module is imported."""
+
+    def from_config(config):
+        return registry.import_class(name).from_config(config)
+
+    return type(name, (), {"from_config": staticmethod(from_config)})
 
 
 def install():

@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 
-from zoo import __version__, card_text, files, hub, overview, registry, runs, starting
+from zoo import __version__, card_text, files, hub, overview, registry, runs
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -16,10 +16,11 @@ PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
 UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
 
 
-def run_facts(recipe, config, before=()):
+def run_facts(recipe, config, before=(), inherited=None):
     """Returns what a card says of a run: recipe, command, config, hardware and versions.
 
-    `before` is what `zoo.starting.runs_before` says of the model that it starts from.
+    `before` and `inherited` are what `zoo.starting` says of the model that it starts from: the runs
+    before and the hyperparameters.
     """
     import importlib.metadata
 
@@ -30,25 +31,24 @@ def run_facts(recipe, config, before=()):
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {
         "recipe": recipe,
-        "command": command(recipe, config, before),
+        "command": command(recipe, config, before, inherited),
         "before": [*before],
+        "inherited": inherited or {},
         "config": config.to_dict(),
         "hardware": hardware(),
         "versions": {"python": platform.python_version(), "zoo": __version__} | versions,
     }
 
 
-def command(recipe, config, before=()):
+def command(recipe, config, before=(), inherited=None):
     """Returns the command line that trains `config`: the flags that differ from their defaults.
 
     These are those of the model that it starts from, if there is one.
     """
-    defaults, values = type(config)().to_dict(), config.to_dict()
-    if config.start_from:
-        defaults |= starting.hyperparameters(config.start_from, type(config))
+    defaults, values = type(config)().to_dict() | (inherited or {}), config.to_dict()
     workdir = f"runs/{recipe}_{config.dataset}"
     if before:  # what the commands before left
-        values["start_from"] = f"./{before[-1]['workdir']}/model"
+        values["start_from"] = "./{workdir}/{model}".format(**{"model": "model"} | before[-1])
         workdir += f"_{len(before) + 1}"
     flags = [f"--{name}={value}" for name, value in values.items() if value != defaults[name]]
     return shlex.join(["python", "-m", f"recipes.{recipe}.train", f"--workdir={workdir}", *flags])
@@ -89,22 +89,21 @@ def publish(name, workdir, checkpoints=None, best=False):
     """
     from zoo import curves
 
-    facts, model, history, chosen = _load_run(pathlib.Path(workdir), best)
-    runs_of_it = [*facts.get("before", ()), history[-1]]
+    facts, model, state = _load_run(pathlib.Path(workdir), best)
+    minutes = state.seconds / 60 + sum(run["minutes"] for run in facts.get("before", ()))
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
     with files.atomic_folder(folder) as scratch:
         model.save(scratch, zipped=False)
         halve(scratch / hub.WEIGHTS)
         published = hub.load_folder(scratch)
-        files.write_csv(scratch / "history.csv", history)
-        curves.save_curves(scratch / "curves.png", history)
-        metadata = files.read_json(scratch / "metadata.json") | facts | chosen
+        files.write_csv(scratch / "history.csv", state.history)
+        curves.save_curves(scratch / "curves.png", state.history)
+        metadata = files.read_json(scratch / "metadata.json") | facts
         metadata |= {
             "name": name,
             "dataset": facts["config"]["dataset"],
             "licence": LICENCE,
-            "steps": chosen["chosen"]["step"] if chosen else history[-1]["step"],
-            "minutes": round(sum(run["minutes"] for run in runs_of_it)),
+            "minutes": round(minutes),
             "parameters": {
                 network: getattr(published, network).count_params()
                 for network in published.networks
@@ -119,7 +118,7 @@ def publish(name, workdir, checkpoints=None, best=False):
 
 
 def _load_run(workdir, best):
-    """Returns (facts, model, history, {"chosen": how the best weights were found} or {})."""
+    """Returns (facts, model, `TrainState`); the facts say how the best weights were found."""
     from zoo.metrics import periodic
     from zoo.train_state import TrainState
 
@@ -130,16 +129,20 @@ def _load_run(workdir, best):
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()
     state.restore(model)
+    if not state.history:
+        raise FileNotFoundError(f"{str(workdir)!r} holds no run that came to its first save.")
+    facts["steps"] = model.step
     if state.planned:
         facts["planned"] = state.planned
     if state.divergences:
         facts["divergences"] = state.divergences
     if not best:
-        return facts, model, state.history, {}
+        return facts, model, state
     if not (workdir / "best" / periodic.RECORD).is_file():
         raise FileNotFoundError(f"{str(workdir)!r} holds no best weights: it ran without an FID.")
-    chosen = files.read_json(workdir / "best" / periodic.RECORD)
-    return facts, hub.load_folder(workdir / "best"), state.history, {"chosen": chosen}
+    facts["chosen"] = files.read_json(workdir / "best" / periodic.RECORD)
+    facts["steps"] = facts["chosen"]["step"]
+    return facts, hub.load_folder(workdir / "best"), state
 
 
 def _keep_measured(folder, scratch):
@@ -186,6 +189,7 @@ def measure(name, part, checkpoints=None, **options):
     metadata = files.read_json(folder / "metadata.json")
     if registry.import_recipe(metadata["recipe"]).Config.kind != "GAN":
         raise ValueError(f"{name!r} generates no images; its card was measured when published.")
+    measurement.check_measurable(metadata["dataset"])
     if part is None:
         pictured = PICTURED if metadata["config"].get("num_classes") else ("neighbours",)
         for each in (*pictured, *measurement.PROTOCOLS):
@@ -194,10 +198,12 @@ def measure(name, part, checkpoints=None, **options):
     if part in PICTURED:
         check = {"neighbours": neighbours, "classes": recognition}[part].check
         model, progress = hub.load_folder(folder), options.get("progress", True)
-        metadata[part] = check(model, folder / f"{part}.png", progress=progress)
+        with measurement.unchanged(folder):
+            found = {part: check(model, folder / f"{part}.png", progress=progress)}
     else:
-        metadata["metrics"] = measurement.summary(measurement.measure(folder, part, **options))
-    _write_metadata(folder, metadata)
+        found = {"metrics": measurement.summary(measurement.measure(folder, part, **options))}
+    # Read again: another measurement may have ended meanwhile.
+    _write_metadata(folder, files.read_json(folder / "metadata.json") | found)
     write_cards(checkpoints)
 
 
@@ -224,12 +230,18 @@ def halve(path):
 
 
 def write_cards(checkpoints=None):
-    """Writes what is made from `metadata.json`: the cards, the README's table and the index."""
-    checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
+    """Writes what is made from `metadata.json`: the cards, the README's table and the index.
+
+    The index is of the project's own checkpoints: those of another folder leave it as it is.
+    """
+    own = registry.bundled_checkpoints()
+    checkpoints = pathlib.Path(checkpoints or own)
     for path, text in generated(checkpoints).items():
         files.write_text(path, text)
-    index = {path.parent.name: index_entry(path.parent) for path in _metadata(checkpoints)}
-    files.write_json(registry.INDEX, index)
+    if checkpoints.resolve() == own.resolve():
+        index = {path.parent.name: index_entry(path.parent) for path in _metadata(checkpoints)}
+        files.write_json(registry.INDEX, index)
+        registry.index.cache_clear()
 
 
 def generated(checkpoints):

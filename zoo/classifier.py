@@ -6,7 +6,7 @@ from keras import ops
 
 from zoo import backend, data, labelled
 from zoo.metrics import features
-from zoo.model import RecipeModel, to_float
+from zoo.model import RecipeModel, check_images, to_float
 from zoo.optimizers import make_classifier_optimizer
 
 
@@ -141,15 +141,3 @@ class Classifier(RecipeModel):
 
     def batches(self, images, first_step):
         return labelled.training_batches(images, self.config, first_step)
-
-
-def check_images(images, shape):
-    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape)."""
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != tuple(shape):
-        height, width, channels = shape
-        raise ValueError(
-            f"Images must be uint8 of shape (N, {height}, {width}, {channels}), but are "
-            f"{images.dtype} of shape {images.shape}."
-        )
-    return images

@@ -35,7 +35,7 @@ def run(train, Config, argv=None):
                 raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
             if flags.FLAGS.workdir is None:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
-            configs.append(config_from_flags(Config, flags.FLAGS))
+            configs.append(config_from_flags(Config, flags.FLAGS, flags.FLAGS.workdir))
         except (flags.Error, ValueError, FileNotFoundError) as error:
             _fail(error, 2)
         return arguments
@@ -67,17 +67,18 @@ def define_flags(Config, flag_values):
         kinds[type(default)](field.name, default, help, flag_values=flag_values)
 
 
-def config_from_flags(Config, flag_values):
+def config_from_flags(Config, flag_values, workdir=None):
     """Returns the `Config` that the parsed flags describe.
 
-    With `--start_from` what no flag says is as in the model that the run starts from.
+    With `--start_from` what no flag says is as in the model that the run starts from, or, where the
+    run in `workdir` goes on, as it was in that model then.
     """
     from zoo import starting
 
     values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
     if values["start_from"]:
         given = {name for name in values if flag_values[name].present}
-        inherited = starting.hyperparameters(values["start_from"], Config)
+        inherited = starting.hyperparameters(values["start_from"], Config, workdir)
         values |= {name: value for name, value in inherited.items() if name not in given}
     return Config.from_dict(values)
 
@@ -140,6 +141,13 @@ def main(argv=None):
     arguments = parser().parse_args(argv)
     with user_errors():
         arguments.function(arguments)
+
+
+def sample_main(default):
+    """Runs `zoo sample` with the arguments of a script, of the model `default` if none is named."""
+    arguments = sys.argv[1:]
+    named = arguments[:1] and not arguments[0].startswith("-")
+    main(["sample", *([] if named else [default]), *arguments])
 
 
 def parser():
@@ -285,6 +293,8 @@ def publish(arguments):
     import_keras()
     from zoo import cards, hub
 
+    if not arguments.workdir and (arguments.best or not arguments.push):
+        raise ValueError("Say which run is to be published: --workdir=FOLDER.")
     if arguments.workdir:
         print(cards.publish(arguments.name, arguments.workdir, best=arguments.best))
         cards.write_cards()

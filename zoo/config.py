@@ -6,7 +6,7 @@ import math
 import typing
 
 
-def hyperparameter(default, help, choices=None, minimum=None, of_run=False):
+def hyperparameter(default, help, choices=None, minimum=None, below=None, of_run=False):
     """Declares one field of a `RecipeConfig`.
 
     Args:
@@ -14,11 +14,12 @@ def hyperparameter(default, help, choices=None, minimum=None, of_run=False):
         help: One sentence for `--help`, with the unit where there is one.
         choices: The accepted values, or None for any.
         minimum: The smallest accepted number, or None for any.
+        below: A number that all accepted ones are smaller than, or None.
         of_run: Whether it says how a run is done rather than what it does, and may so be another
             when the run goes on.
     """
-    metadata = {"help": help, "choices": choices, "minimum": minimum, "of_run": of_run}
-    return dataclasses.field(default=default, metadata=metadata)
+    limits = {"choices": choices, "minimum": minimum, "below": below}
+    return dataclasses.field(default=default, metadata={"help": help, "of_run": of_run} | limits)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,6 +84,9 @@ def _checked(field, kind, value):
         raise ValueError(f"{field.name} must be one of {accepted}, but is {value!r}.")
     if minimum is not None and not value >= minimum:
         raise ValueError(f"{field.name} must be at least {minimum}, but is {value!r}.")
+    below = field.metadata.get("below")
+    if below is not None and not value < below:
+        raise ValueError(f"{field.name} must be less than {below}, but is {value!r}.")
     return value
 
 
@@ -192,10 +196,13 @@ class GANConfig(ModelConfig):
     optimizer: str = hyperparameter("adam", "Of both networks.", choices=("adam", "rmsprop"))
     generator_learning_rate: float = hyperparameter(2e-4, "Of the generator.", minimum=0)
     discriminator_learning_rate: float = hyperparameter(2e-4, "Of the discriminator.", minimum=0)
-    beta_1: float = hyperparameter(0.0, "Adam's decay of the first moment.", minimum=0)
-    beta_2: float = hyperparameter(0.9, "Adam's decay of the second moment.", minimum=0)
+    beta_1: float = hyperparameter(0.0, "Adam's decay of the first moment.", minimum=0, below=1)
+    beta_2: float = hyperparameter(0.9, "Adam's decay of the second moment.", minimum=0, below=1)
     ema_decay: float = hyperparameter(
-        0.999, "Decay per step of the generator's moving average; 0 turns it off.", minimum=0
+        0.999,
+        "Decay per step of the generator's moving average; 0 turns it off.",
+        minimum=0,
+        below=1,
     )
     fid_every: int = hyperparameter(
         0,

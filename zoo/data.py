@@ -9,12 +9,16 @@ import concurrent.futures
 import functools
 import itertools
 import pathlib
+import zipfile
+import zlib
 
 import keras
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 NAMED = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+# What Pillow raises for a file that is damaged, of another kind or too large to be meant.
+NO_PICTURE = (OSError, SyntaxError, Image.DecompressionBombError)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
@@ -107,7 +111,7 @@ class FolderImages:
         try:
             with Image.open(path) as picture:
                 return to_array(picture, self.shape)
-        except (UnidentifiedImageError, OSError) as error:
+        except NO_PICTURE as error:
             raise ValueError(f"{str(path)!r} is not a readable picture: {error}") from error
 
     def resized(self, shape):
@@ -168,6 +172,7 @@ def to_array(picture, shape):
         uint8 array of that shape.
     """
     height, width, channels = shape
+    picture = ImageOps.exif_transpose(picture)  # upright, however the camera was held
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
         scale = min(picture.width / width, picture.height / height)
@@ -213,7 +218,7 @@ def _load_npz(path):
             if "images" not in arrays:
                 raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
             return ArrayImages(arrays["images"], arrays.get("labels"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(
             f"{path!r} must be an .npz file with a uint8 array `images`: {error}"
         ) from error

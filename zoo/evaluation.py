@@ -111,8 +111,10 @@ def _measure(extractor, subject, real, metrics, seed, cache, label):
         fake = collect.collect(extractor, subject.stream, keep, cache, **options)
         values |= scores(metrics, real, fake, seed)
     if "is" in metrics:
-        probabilities = [extractor.predict(images) for images in subject.stream()]
-        values["is"] = inception_score(np.concatenate(probabilities))
+        probabilities = np.concatenate([extractor.predict(images) for images in subject.stream()])
+        if subject.seed is None:  # given images may be sorted by class, and so each split one class
+            probabilities = np.random.default_rng(seed).permutation(probabilities)
+        values["is"] = inception_score(probabilities)
     return values
 
 

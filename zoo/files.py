@@ -68,10 +68,14 @@ def remove_folder(path):
             os.rename(path, scratch / path.name)
 
 
-def sweep(folder):
-    """Removes what a killed process left half-written in a folder that nothing writes to now."""
-    for scratch in pathlib.Path(folder).rglob(f"{SCRATCH}*"):
-        shutil.rmtree(scratch, ignore_errors=True)
+def sweep(*folders):
+    """Removes what a killed process left half-written in folders that nothing writes to now.
+
+    Not in their subfolders, where another process may be writing.
+    """
+    for folder in folders:
+        for scratch in pathlib.Path(folder).glob(f"{SCRATCH}*"):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _flush(path):

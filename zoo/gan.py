@@ -1,12 +1,13 @@
 """`GAN`: a generator and a discriminator as one `keras.Model`, trained by plain `fit`."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import backend, data, losses, penalties, registry, sampling
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
-from zoo.model import RecipeModel, to_float
+from zoo.model import RecipeModel, check_images, to_float
 from zoo.optimizers import make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
@@ -104,9 +105,16 @@ class GAN(RecipeModel):
 
         Returns:
             float32 array of shape (N,).
+
+        Raises:
+            ValueError: For images of another type or shape, or labels that do not fit.
         """
+        images = check_images(images, self.config.image_shape)
+        if labels is None and self.config.num_classes:
+            raise ValueError("This model is conditional: give the label of each image.")
         if labels is not None:
-            labels = ops.convert_to_tensor(labels, "int32")
+            sampling.one_hot(self.config, labels, len(images))  # refuses what does not fit
+            labels = ops.convert_to_tensor(np.broadcast_to(labels, len(images)), "int32")
         with backend.undistributed():
             scores = _apply(self.discriminator, to_float(images), labels, training=False)
         return ops.convert_to_numpy(scores)[:, 0]

@@ -44,14 +44,14 @@ def save_grid(path, images, columns=None, scale=1):
         ValueError: If Pillow writes no such format.
     """
     with atomic_path(path) as temporary:
-        _save(to_picture(grid(images, columns), scale), temporary)
+        _save(to_picture(grid(images, columns), scale), temporary, "a picture, such as .png")
 
 
-def _save(picture, path, **options):
+def _save(picture, path, kind, **options):
     try:
         picture.save(path, **options)
-    except ValueError as error:
-        raise ValueError(f"{path.name!r} does not end like a picture, such as .png.") from error
+    except (ValueError, KeyError) as error:  # a suffix that Pillow does not know, or not for this
+        raise ValueError(f"{path.name!r} does not end like {kind}.") from error
 
 
 def save_npz(path, **arrays):
@@ -66,7 +66,8 @@ def save_animation(path, images, scale=4, milliseconds=80, back=True):
     frames = [to_picture(image, scale) for image in images]
     with atomic_path(path) as temporary:
         frame, *rest = frames
-        _save(frame, temporary, save_all=True, append_images=rest, duration=milliseconds, loop=0)
+        options = {"append_images": rest, "duration": milliseconds, "loop": 0}
+        _save(frame, temporary, "an animation, such as .gif", save_all=True, **options)
 
 
 def read_picture(path):

@@ -4,6 +4,7 @@ The record names the weights it was measured on and carries its own digest. A nu
 by hand, or that belongs to other weights, is found by `check`.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -75,11 +76,7 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
     plan = PROTOCOLS[protocol]
     model = hub.load_folder(folder)
     dataset = model.config.dataset
-    if dataset not in data.NAMED:
-        raise ValueError(
-            f"The cards' protocols compare with a test split, and {dataset!r} has none: "
-            "use `zoo evaluate`."
-        )
+    check_measurable(dataset)
     weights = files.sha256(folder / hub.WEIGHTS)
     extractor = extractors.get(plan.extractor, dataset, dtype, inception)
     name = f"{folder.name}-{weights[:8]}-seed{{}}-{plan.samples}"
@@ -100,12 +97,35 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
             for seed in plan.seeds
         ]
     floor = _floor(model, plan, options) if plan.floor else None
+    _check_weights(folder, weights)
     record = read(folder)
     if record.get("weights") != weights:
         record = {"weights": weights, "results": {}}
     record["results"][protocol] = {"samples": results, "floor": floor}
     files.write_json(folder / RECORD, record | {"digest": digest(record)})
     return read(folder)
+
+
+def check_measurable(dataset):
+    """Raises a `ValueError` unless models trained on `dataset` can be measured for a card."""
+    if dataset not in data.NAMED:
+        raise ValueError(
+            f"The cards' protocols compare with a test split, and {dataset!r} has none: "
+            "use `zoo evaluate`."
+        )
+
+
+@contextlib.contextmanager
+def unchanged(folder):
+    """Raises a `ValueError` if other weights were published in `folder` within the block."""
+    weights = files.sha256(folder / hub.WEIGHTS)
+    yield
+    _check_weights(folder, weights)
+
+
+def _check_weights(folder, digest):
+    if files.sha256(folder / hub.WEIGHTS) != digest:
+        raise ValueError(f"{folder.name} was published anew while it was measured: measure again.")
 
 
 def _pooled(model, plan, extractor, name, progress):

@@ -4,6 +4,7 @@ import math
 import pathlib
 
 import keras
+import numpy as np
 from keras import ops
 
 from zoo import backend, data, files, registry
@@ -153,3 +154,15 @@ def storage(variables):
 def to_float(images):
     """Maps pixels in [0, 255] to float32 in [-1, 1], what the networks work with."""
     return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+def check_images(images, shape):
+    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape)."""
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != tuple(shape):
+        height, width, channels = shape
+        raise ValueError(
+            f"Images must be uint8 of shape (N, {height}, {width}, {channels}), but are "
+            f"{images.dtype} of shape {images.shape}."
+        )
+    return images

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo import hub, images
+from zoo import images
 from zoo.metrics import extractors
 
 COUNT = 1000
@@ -39,12 +39,12 @@ def accuracy(model, seed=0):
     classes = model.config.num_classes
     if not classes:
         raise ValueError(f"The model {model.name!r} is unconditional: it has no classes.")
-    name = extractors.get("classifier", model.config.dataset).name
+    classifier = extractors.get("classifier", model.config.dataset)
     labels = np.arange(COUNT) % classes
     samples = model.sample(COUNT, seed=seed, labels=labels)
-    recognised = hub.load(name).predict(samples).argmax(axis=1) == labels
+    recognised = classifier.predict(samples).argmax(axis=1) == labels
     return {
-        "classifier": name,
+        "classifier": classifier.name,
         "seed": seed,
         "count": COUNT,
         "accuracy": float(recognised.mean()),

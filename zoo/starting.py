@@ -2,19 +2,28 @@
 
 import dataclasses
 import pathlib
+import shlex
 
-from zoo import files, hub
+from zoo import files, hub, runs
 
 
-def hyperparameters(source, Config):
+def hyperparameters(source, Config, workdir=None):
     """Returns the hyperparameters of a model that a run starting from it takes over.
 
     Those that only say how a run is done, such as its length, are not among them.
 
     Args:
-        source: The model, as for `zoo.load`.
+        source: The model, as for `zoo.load`; there is nothing to take over of none.
         Config: The recipe's `Config`.
+        workdir: Folder of the run. One that goes on keeps what it took over, whatever has become
+            of the model since.
     """
+    if not source:
+        return {}
+    if workdir and runs.states(pathlib.Path(workdir)):
+        facts = files.read_json(pathlib.Path(workdir) / "run.json")
+        if "inherited" in facts and facts["config"]["start_from"] == source:
+            return facts["inherited"]
     folder, _ = hub.locate(source)
     _, described = hub.describe(folder)
     kept = {field.name for field in dataclasses.fields(Config) if not field.metadata["of_run"]}
@@ -53,15 +62,30 @@ def copy_weights(source, model):
 def runs_before(source):
     """Returns the runs that led to the model of a run, the earliest first.
 
-    Each is a dict of its `command`, the `workdir` in it, `steps` and `minutes`. There is none for
-    a model that is not in the folder of a run, as a published one.
+    Each is a dict of its `command`, the `workdir` in it, the `model` there that it led to, "model"
+    or "best", the `steps` of that and the run's `minutes`. There is none for a model that is not in
+    the folder of a run, as a published one.
     """
-    run = pathlib.Path(source).expanduser().parent
+    from zoo.metrics import periodic
+
+    model = pathlib.Path(source).expanduser()
+    run = model.parent
     if not source or not (run / "run.json").is_file():
         return []
     facts, history = files.read_json(run / "run.json"), files.read_csv(run / "history.csv")
     (workdir,) = (
-        word.partition("=")[2] for word in facts["command"].split() if word.startswith("--workdir=")
+        word.partition("=")[2]
+        for word in shlex.split(facts["command"])
+        if word.startswith("--workdir=")
     )
-    last = {"steps": int(history[-1]["step"]), "minutes": float(history[-1]["minutes"])}
-    return [*facts.get("before", []), {"command": facts["command"], "workdir": workdir} | last]
+    steps = history[-1]["step"]
+    if (model / periodic.RECORD).is_file():
+        steps = files.read_json(model / periodic.RECORD)["step"]
+    last = {
+        "command": facts["command"],
+        "workdir": workdir,
+        "model": model.name,
+        "steps": int(steps),
+        "minutes": float(history[-1]["minutes"]),
+    }
+    return [*facts.get("before", []), last]

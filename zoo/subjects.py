@@ -5,7 +5,7 @@ import pathlib
 import typing
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from zoo import data, hub, registry, sampling
 
@@ -164,9 +164,10 @@ def _own_shape(folder):
     for path in folder.paths:
         try:
             with Image.open(path) as picture:
-                sizes.setdefault(picture.size, path.name)
+                sideways = picture.getexif().get(ExifTags.Base.Orientation, 1) > 4
+                sizes.setdefault(picture.size[::-1] if sideways else picture.size, path.name)
                 grey = grey and picture.mode in ("1", "L")
-        except OSError as error:
+        except data.NO_PICTURE as error:
             raise ValueError(f"{str(path)!r} is not a readable picture: {error}") from error
     if len(sizes) > 1:
         (first, a), (second, b), *_ = sizes.items()

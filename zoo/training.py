@@ -41,6 +41,8 @@ def train_gan(recipe, config, workdir):
     """
 
     def prepare(images, workdir):
+        if config.num_classes:
+            data.check_labelled(images, config.num_classes)
         first = np.arange(min(config.batch_size, len(images)))
         real = images[first], images.labels[first] if config.num_classes else None
         extra = [
@@ -96,7 +98,7 @@ def _train(recipe, config, workdir, prepare):
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
             facts = _facts(recipe, config, workdir / "run.json")
-            files.sweep(workdir)
+            files.sweep(workdir, *(workdir / name for name in ("state", "samples", "best")))
             state = TrainState(workdir, config.keep)
             with scope():
                 model = registry.build(recipe, config)
@@ -123,8 +125,8 @@ def _train(recipe, config, workdir, prepare):
                     stop,
                 ]
                 _fit(model, scope, state, watchers, arguments)
-            model.save(workdir / "model", zipped=False)
             callbacks.save_film(workdir / "training.gif", workdir / "samples")
+            model.save(workdir / "model", zipped=False)  # last: it says that the run is finished
     return model
 
 
@@ -154,9 +156,11 @@ def _facts(recipe, config, path):
     Raises:
         ValueError: If `path`, a `run.json`, is of a run that `config` cannot go on.
     """
-    earlier = files.read_json(path) if path.is_file() else None
+    # What ended before its first save, by a wrong setting perhaps, binds nobody.
+    earlier = files.read_json(path) if path.is_file() and runs.states(path.parent) else None
     before = earlier.get("before", []) if earlier else starting.runs_before(config.start_from)
-    facts = cards.run_facts(recipe, config, before)
+    inherited = starting.hyperparameters(config.start_from, type(config), path.parent)
+    facts = cards.run_facts(recipe, config, before, inherited)
     if earlier:
         differ = ["recipe"]
         if earlier["recipe"] == recipe:

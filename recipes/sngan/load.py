@@ -1,15 +1,15 @@
 """Loads an SNGAN and writes samples: `python -m recipes.sngan.load [NAME] [--out=grid.png]`."""
 
-import sys
-
 import zoo
 from zoo import cli
 
+NAME = "sngan_fmnist"
 
-def load(name="sngan_fmnist"):
+
+def load(name=NAME):
     """Returns the `zoo.GAN` of a published name, a run's `model` folder or an `hf://` address."""
     return zoo.load(name)
 
 
 if __name__ == "__main__":
-    cli.main(["sample", *(sys.argv[1:] or ["sngan_fmnist"])])
+    cli.sample_main(NAME)

@@ -1,15 +1,15 @@
 """Loads a WGAN-GP and writes samples: `python -m recipes.wgan_gp.load [NAME] [--out=grid.png]`."""
 
-import sys
-
 import zoo
 from zoo import cli
 
+NAME = "wgan_gp_fmnist"
 
-def load(name="wgan_gp_fmnist"):
+
+def load(name=NAME):
     """Returns the `zoo.GAN` of a published name, a run's `model` folder or an `hf://` address."""
     return zoo.load(name)
 
 
 if __name__ == "__main__":
-    cli.main(["sample", *(sys.argv[1:] or ["wgan_gp_fmnist"])])
+    cli.sample_main(NAME)

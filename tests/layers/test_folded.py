@@ -59,3 +59,13 @@ def test_spectral_norm_is_that_of_the_stored_kernel(kind):
     sigma = largest_singular_value(to_numpy(folded.kernel).reshape(-1, 5))
     convolution.kernel.assign(to_numpy(convolution.kernel) / sigma)
     np.testing.assert_allclose(to_numpy(wrapped(x)), to_numpy(plain(x)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", [UpsampleConv2D, DownsampleConv2D])
+@pytest.mark.parametrize(
+    "options",
+    [{"kernel_size": 4}, {"strides": 2}, {"dilation_rate": 2}, {"groups": 2}],
+)
+def test_what_is_no_convolution_with_resampling_is_refused(layer, options):
+    with pytest.raises(ValueError, match="takes a kernel of odd size, no strides, dilation or gro"):
+        layer(4, **{"kernel_size": 3} | options)

@@ -4,12 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo.layers.batch_norm import can_synchronize
 from zoo.layers.precision import at_least_float32
-
-
-def can_synchronize():
-    """Whether Keras can share batch statistics between replicas; elsewhere it refuses to."""
-    return keras.backend.backend() == "tensorflow"
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -26,6 +26,17 @@ def folded_kernel(kernel):
     return ops.pad(kernel, [(0, 0), (0, 1), *rest]) + ops.pad(kernel, [(0, 0), (1, 0), *rest])
 
 
+def _check(layer):
+    """Raises a `ValueError` for a convolution that would not be the one with resampling."""
+    plain = layer.strides == layer.dilation_rate == (1, 1) and layer.groups == 1
+    if not plain or any(size % 2 == 0 for size in layer.kernel_size):
+        raise ValueError(
+            f"{type(layer).__name__} takes a kernel of odd size, no strides, dilation or groups; "
+            f"received size {layer.kernel_size}, strides {layer.strides}, dilation "
+            f"{layer.dilation_rate} and {layer.groups} groups."
+        )
+
+
 class UpsampleConv2D(keras.layers.Conv2D):
     """`UpSampling2D(2)`, then `Conv2D(filters, size, padding="same")`, as one transposed one.
 
@@ -39,6 +50,10 @@ class UpsampleConv2D(keras.layers.Conv2D):
     Output shape:
         `(N, 2 H, 2 W, filters)`.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _check(self)
 
     def convolution_op(self, inputs, kernel):
         folded = ops.flip(ops.swapaxes(folded_kernel(kernel), 2, 3), axis=(0, 1))
@@ -61,6 +76,10 @@ class DownsampleConv2D(keras.layers.Conv2D):
     Output shape:
         `(N, H // 2, W // 2, filters)`: an odd last row or column of averages is dropped.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _check(self)
 
     def convolution_op(self, inputs, kernel):
         folded = ops.cast(folded_kernel(kernel) / 4, inputs.dtype)

@@ -2,7 +2,8 @@
 
 import keras
 
-from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization, can_synchronize
+from zoo.layers.batch_norm import can_synchronize
+from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.folded import UpsampleConv2D
 
 

@@ -14,7 +14,7 @@ def inception_score(probabilities, splits=SPLITS):
     """Inception Score: the mean over disjoint splits of exp(E KL(p(y|x) || p(y))).
 
     Args:
-        probabilities: p(y|x), (N, classes), rows that sum to 1; N >= `splits`.
+        probabilities: p(y|x), (N, classes), rows that sum to 1, in random order; N >= `splits`.
         splits: number of parts the images are cut into, 10 as in the paper.
 
     Returns:
