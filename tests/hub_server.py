@@ -1,5 +1,6 @@
-"""A Hugging Face Hub on loopback: enough of its HTTP interface to download a repository."""
+"""A Hugging Face Hub on loopback: enough of its HTTP interface to read and write a repository."""
 
+import base64
 import contextlib
 import hashlib
 import http.server
@@ -8,11 +9,14 @@ import pathlib
 import threading
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TOKEN = "hf_ThatWrites"
 
 
 @contextlib.contextmanager
 def serve(root, revisions=("main", "v1", COMMIT)):
     """Serves the repositories `root/user/name` under every one of `revisions`.
+
+    Who has the `TOKEN` may write.
 
     Yields:
         The address, for HF_ENDPOINT.
@@ -27,6 +31,40 @@ def serve(root, revisions=("main", "v1", COMMIT)):
 
         def do_GET(self):  # noqa: N802
             self.answer(body=True)
+
+        def do_POST(self):  # noqa: N802
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            parts = self.path.partition("?")[0].strip("/").split("/")
+            if self.headers["Authorization"] != f"Bearer {TOKEN}":
+                return self.send(401, b"{}", {"X-Error-Message": "Invalid username or password."})
+            return self.reply(getattr(self, f"do_{parts[-2]}")(parts, content))
+
+        def do_api(self, parts, content):  # /api/validate-yaml
+            return {"errors": [], "warnings": []}
+
+        def do_repos(self, parts, content):  # /api/repos/create
+            wanted = json.loads(content)
+            (root / wanted["organization"] / wanted["name"]).mkdir(parents=True, exist_ok=True)
+            return {"url": f"{self.address()}/{wanted['organization']}/{wanted['name']}"}
+
+        def do_preupload(self, parts, content):  # /api/models/user/name/preupload/main
+            paths = [file["path"] for file in json.loads(content)["files"]]
+            how = {"uploadMode": "regular", "shouldIgnore": False}
+            return {"files": [{"path": path} | how for path in paths]}
+
+        def do_commit(self, parts, content):  # /api/models/user/name/commit/main
+            for line in map(json.loads, content.splitlines()):
+                if line["key"] == "file":
+                    path = root.joinpath(*parts[2:4], line["value"]["path"])
+                    path.write_bytes(base64.b64decode(line["value"]["content"]))
+            url = f"{self.address()}/{parts[2]}/{parts[3]}/commit/{COMMIT}"
+            return {"success": True, "commitOid": COMMIT, "commitUrl": url, "hookOutput": ""}
+
+        def address(self):
+            return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+        def reply(self, facts):
+            return self.send(200, json.dumps(facts).encode(), {"Content-Type": "application/json"})
 
         def answer(self, body):
             parts = self.path.partition("?")[0].strip("/").split("/")
@@ -51,7 +89,7 @@ def serve(root, revisions=("main", "v1", COMMIT)):
                     {"type": "file", "path": f.name, "size": f.stat().st_size, "oid": COMMIT}
                     for f in files
                 ]
-            return self.send(200, json.dumps(facts).encode(), {"Content-Type": "application/json"})
+            return self.reply(facts)
 
         def send_file(self, path, body):
             if not path.is_file():

@@ -201,6 +201,19 @@ for cache in ("whole", "torn"):
         (repository / "model.weights.h5").write_bytes(weights)
 """
 
+UPLOAD_SCRIPT = """
+import numpy as np
+import zoo
+from zoo import cli
+
+mine = zoo.load(OUT)
+mine.save("hf://me/mine")
+np.testing.assert_array_equal(zoo.load("hf://me/mine").sample(3, seed=0), mine.sample(3, seed=0))
+cli.main(["publish", "wgan_gp_fmnist", "--push"])
+pushed = zoo.load("hf://keras-gan-zoo/wgan_gp_fmnist").sample(3, seed=0)
+np.testing.assert_array_equal(pushed, zoo.load("wgan_gp_fmnist").sample(3, seed=0))
+"""
+
 OFFLINE_SCRIPT = """
 import numpy as np
 import zoo
@@ -257,3 +270,26 @@ def test_a_published_model_that_did_not_come_along_is_downloaded_and_compared(tm
         printed = run_script(PUBLISHED_SCRIPT, tmp_path, HF_ENDPOINT=address)
     assert "is not the published file (its sha256 differs)" in printed
     assert len(list((tmp_path / "whole").rglob(hub.WEIGHTS))) == 1, "it was downloaded there"
+
+
+def test_models_are_uploaded_with_a_token(folder, tmp_path):
+    repositories, cache = tmp_path / "hub", str(tmp_path / "cache")
+    repositories.mkdir()
+    with hub_server.serve(repositories) as address:
+        environment = {"HF_ENDPOINT": address, "HF_HOME": cache, "HF_TOKEN": hub_server.TOKEN}
+        printed = run_script(UPLOAD_SCRIPT, folder, **environment)
+        assert f"{address}/keras-gan-zoo/wgan_gp_fmnist/commit/{hub_server.COMMIT}" in printed
+        run = subprocess.run(
+            [sys.executable, "-m", "zoo", "publish", "wgan_gp_fmnist", "--push"],
+            cwd=ROOT,
+            env=os.environ | environment | {"HF_TOKEN": "hf_OfSomebodyElse"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert run.returncode == 1
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("zoo: wgan_gp_fmnist could not be uploaded: ")
+    assert "401" in line
+    uploaded = {path.name for path in (repositories / "keras-gan-zoo/wgan_gp_fmnist").iterdir()}
+    assert uploaded == set(registry.index()["wgan_gp_fmnist"]["files"])

@@ -187,6 +187,9 @@ def push(name, *, token=None):
 
     Returns:
         The address of the commit.
+
+    Raises:
+        ConnectionError: If the Hub cannot be reached, or refuses.
     """
     import huggingface_hub
 
@@ -194,10 +197,13 @@ def push(name, *, token=None):
     folder = registry.bundled_checkpoints() / name
     check_digests(folder, entry["files"])
     api = huggingface_hub.HfApi(token=token)
-    api.create_repo(entry["repository"], exist_ok=True)
-    return api.upload_folder(
-        repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
-    )
+    try:
+        api.create_repo(entry["repository"], exist_ok=True)
+        return api.upload_folder(
+            repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
+        )
+    except Exception as error:  # also those of whatever HTTP library huggingface_hub is built on
+        raise ConnectionError(f"{name} could not be uploaded: {_one_line(error)}") from error
 
 
 def _one_line(error):
