@@ -20,6 +20,12 @@ class Config(GANConfig):
         "before the next; the last trains to the end.",
         minimum=1,
     )
+    output: str = hyperparameter(
+        "linear",
+        "Of the generator: linear, as the paper's, or clipped to [-1, 1], for images with a plain "
+        "black or white background.",
+        choices=("linear", "clipped"),
+    )
     loss: str = "wasserstein"
     penalty_weight: float = 10.0
     drift_weight: float = 1e-3

@@ -26,10 +26,14 @@ BACKGROUND = -1.0  # black, around images whose size is no power of two
 
 
 def build_generator(config):
-    """Maps latents (N, latent_size) to float32 images (N, H, W, C), about in [-1, 1]."""
+    """Maps latents (N, latent_size) to float32 images (N, H, W, C), about or quite in [-1, 1]."""
     latents = keras.Input((config.latent_size,), name="latents")
     images = GrowingGenerator(config, name="growing")(latents)
     images = layers.Activation("linear", dtype="float32", name="images")(images)
+    if config.output == "clipped":
+        # The discriminator sees what a person does: beyond black there is nothing to tell apart,
+        # and a background need not hit -1 exactly to be as flat as a real one.
+        images = ops.clip(images, -1.0, 1.0)
     return keras.Model(latents, images, name="generator")
 
 
@@ -156,8 +160,7 @@ class GrowingGenerator(Growing):
             upsample = self._convolve(width, EqualizedUpsampleConv2D)
             self.blocks.append(keras.Sequential([*upsample, *self._convolve(width)]))
         self.to_image = [
-            EqualizedConv2D(self.image_channels, 1, gain=1.0, dtype=self.dtype_policy)
-            for _ in self.widths
+            EqualizedConv2D(self.image_channels, 1, gain=1.0, dtype="float32") for _ in self.widths
         ]
         shape = input_shape
         for block, to_image in zip(self.blocks, self.to_image):

@@ -65,6 +65,16 @@ def test_a_stage_makes_images_of_its_resolution(gan, stage, size):
     assert np.unique(made[0]).size > size  # not one flat colour
 
 
+def test_a_clipped_output_is_the_linear_one_between_black_and_white(gan):
+    clipped = zoo.GAN("progan", SMALL | {"output": "clipped"})
+    clipped.set_weights([3 * weight for weight in gan.get_weights()])
+    gan.set_weights(clipped.get_weights())
+    latents = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
+    linear, found = numpy(gan.generator(latents)), numpy(clipped.generator(latents))
+    assert np.abs(linear).max() > 1
+    np.testing.assert_array_equal(found, linear.clip(-1, 1))
+
+
 def test_a_fade_is_linear_between_two_stages(gan):
     latents = np.random.default_rng(0).normal(size=(2, 6)).astype(np.float32)
     made = {}
