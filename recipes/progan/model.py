@@ -130,7 +130,7 @@ class Growing(layers.Layer):
         """
         progress = ops.convert_to_tensor(self.progress)
         stage = ops.ceil(progress)
-        alpha = ops.cast(1.0 + progress - stage, x.dtype)
+        alpha = 1.0 + progress - stage
         branches = [functools.partial(function, stage) for stage in range(self.last + 1)]
         return ops.switch(ops.cast(stage, "int32"), branches, x, alpha)
 
@@ -234,7 +234,7 @@ class GrowingDiscriminator(Growing):
         x = self.from_image[stage](images)
         if stage:
             coarse = self.from_image[stage - 1](shrink(images, 2))
-            x = coarse + alpha * (self.blocks[stage](x) - coarse)
+            x = coarse + ops.cast(alpha, x.dtype) * (self.blocks[stage](x) - coarse)
         for block in reversed(self.blocks[: max(stage, 1)]):
             x = block(x)
         return x
