@@ -119,9 +119,3 @@ def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):
     training.train_gan("wgan_gp", dataclasses.replace(config, steps=1), tmp_path / "run")
     assert other.is_dir()
     assert not ours.exists()
-
-
-def test_fid_every_needs_a_classifier(config, tmp_path):
-    config = dataclasses.replace(config, fid_every=1)
-    with pytest.raises(ValueError, match=r"only those of fashion_mnist: leave it 0\.$"):
-        training.train_gan("wgan_gp", config, tmp_path / "run")

@@ -42,7 +42,7 @@ def get(name, dataset=None, dtype="float32", weights=None):
             raise ValueError(
                 f"There is no published classifier of {dataset!r}"
                 + (f", only of {known}" if known else "")
-                + ": use --extractor inception."
+                + ": use --extractor inception, and train without --fid_every."
             )
     if name not in published:
         accepted = ", ".join([*NAMES, *published])
