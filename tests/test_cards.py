@@ -46,9 +46,9 @@ SMALL = {
 PROTOCOLS = [f"metrics: {name}" for name in ("quick", "test", "train")]
 # What is still to be measured of models that are published already; to be emptied.
 UNMEASURED = dict.fromkeys(
-    ("cbn_resnet_fmnist", "sngan_fmnist", "wgan_fmnist", "wgan_gp_fmnist"),
+    ("cbn_resnet_fmnist", "progan_fmnist", "sngan_fmnist", "wgan_fmnist"),
     ["metrics: test", "metrics: train"],
-)
+) | {"wgan_gp_fmnist": ["metrics: train"]}
 
 
 @pytest.fixture(scope="module")
