@@ -160,6 +160,15 @@ def test_the_card_is_complete_and_the_hub_reads_it(measured):
     assert "---\nlicense" not in overview
 
 
+def test_a_card_says_what_verify_can_measure_again(measured):
+    metadata = files.read_json(measured / "metadata.json")
+    inception = f"`zoo verify {NAME}` measures those over Inception again"
+    quick = f"`zoo verify {NAME} --quick` measures those over the classifier again"
+    assert f"; {inception}, {quick}.\n" in card_text.body(metadata)
+    rows = [row for row in metadata["metrics"] if row["protocol"] == "quick"]
+    assert f"; {quick}.\n" in card_text.body(metadata | {"metrics": rows})
+
+
 def test_a_divergence_is_on_the_card(measured):
     metadata = files.read_json(measured / "metadata.json")
     diverged = card_text.body(metadata | {"divergences": [{"step": 1234, "term": "penalty"}]})

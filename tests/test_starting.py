@@ -59,6 +59,9 @@ def test_flags_that_are_not_given_are_those_of_the_model(config, first):
     assert parsed(f"--start_from={first}", "--n_critic=3") == dataclasses.replace(
         config, start_from=str(first), n_critic=3, steps=Config().steps
     )
+    worker = first.parent.parent / "worker"  # has copies of the states, and nothing else
+    (worker / "state" / "step_0000001").mkdir(parents=True)
+    assert parsed(f"--start_from={first}", workdir=worker).penalty_weight == config.penalty_weight
     published = parsed("--start_from=wgan_gp_fmnist", "--dataset=folder:shoes")
     assert (published.width, published.decay_from, published.dataset) == (32, 0.5, "folder:shoes")
 

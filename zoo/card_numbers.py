@@ -6,6 +6,8 @@ LABELS = {
     "is": "Inception Score",
     "fid_infinity": "FID-infinity",
 }
+# Protocols that `zoo verify` measures again, its flag, and the extractor.
+VERIFIED = (("test", "", "Inception"), ("quick", " --quick", "the classifier"))
 
 
 def metrics(metadata):
@@ -16,6 +18,12 @@ def metrics(metadata):
     lines = "\n".join(map(_line, rows))
     digests = {row["extractor"]: (row["extractor_digest"][:8], row["dtype"]) for row in rows}
     extractors = "; ".join(f"{name} {a} in {b}" for name, (a, b) in sorted(digests.items()))
+    measured = {row["protocol"] for row in rows}
+    again = [
+        f"`zoo verify {metadata['name']}{flag}` measures those over {extractor} again"
+        for protocol, flag, extractor in VERIFIED
+        if protocol in measured
+    ]
     return f"""
 ## Metrics
 
@@ -26,8 +34,7 @@ def metrics(metadata):
 ± is the standard error over the sampling seeds. *Real images* is the same measurement of as many
 training images in place of the samples: what a perfect generator would reach. Numbers of different
 extractors do not compare. Extractors (sha256 of their weights): {extractors}.
-Measured by `zoo measure {metadata["name"]}`; `zoo verify {metadata["name"]}` measures those over
-Inception again, with `--quick` those over the classifier.
+Measured by `zoo measure {metadata["name"]}`; {", ".join(again)}.
 """
 
 

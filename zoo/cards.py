@@ -122,9 +122,9 @@ def _load_run(workdir, best):
     from zoo.metrics import periodic
     from zoo.train_state import TrainState
 
-    if not (workdir / "run.json").is_file() or not runs.states(workdir):
+    facts = runs.facts(workdir)
+    if facts is None:
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
-    facts = files.read_json(workdir / "run.json")
     state = TrainState(workdir)
     model = registry.build(facts["recipe"], facts["config"])
     model.compile()

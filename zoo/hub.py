@@ -202,7 +202,8 @@ def push(name, *, token=None):
         return api.upload_folder(
             repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
         )
-    except Exception as error:  # also those of whatever HTTP library huggingface_hub is built on
+    # Any: huggingface_hub lets the errors of its HTTP library through, and changes the library.
+    except Exception as error:
         raise ConnectionError(f"{name} could not be uploaded: {_one_line(error)}") from error
 
 

@@ -15,6 +15,15 @@ def states(workdir):
     return sorted((pathlib.Path(workdir) / "state").glob("step_*"))
 
 
+def facts(workdir):
+    """Returns the `run.json` of a run that has saved; None where there is none.
+
+    What ended before its first save, by a wrong setting perhaps, binds nobody.
+    """
+    path = pathlib.Path(workdir) / "run.json"
+    return files.read_json(path) if path.is_file() and states(workdir) else None
+
+
 def step_of(state):
     """Returns the step of a state's folder."""
     return int(state.name.removeprefix("step_"))

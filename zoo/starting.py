@@ -20,10 +20,9 @@ def hyperparameters(source, Config, workdir=None):
     """
     if not source:
         return {}
-    if workdir and runs.states(pathlib.Path(workdir)):
-        facts = files.read_json(pathlib.Path(workdir) / "run.json")
-        if "inherited" in facts and facts["config"]["start_from"] == source:
-            return facts["inherited"]
+    facts = workdir and runs.facts(workdir)
+    if facts and "inherited" in facts and facts["config"]["start_from"] == source:
+        return facts["inherited"]
     folder, _ = hub.locate(source)
     _, described = hub.describe(folder)
     kept = {field.name for field in dataclasses.fields(Config) if not field.metadata["of_run"]}

@@ -91,7 +91,7 @@ def _train(recipe, config, workdir, prepare):
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
-            facts = _facts(recipe, config, workdir / "run.json")
+            facts = _facts(recipe, config, workdir)
             files.sweep(workdir, *(workdir / name for name in ("state", "samples", "best")))
             state = TrainState(workdir, config.keep)
             with scope():
@@ -144,16 +144,15 @@ def _placed(config, workdir):
             yield pathlib.Path(scratch), scope
 
 
-def _facts(recipe, config, path):
+def _facts(recipe, config, workdir):
     """Returns the facts of the run, with all hardware that it has seen.
 
     Raises:
-        ValueError: If `path`, a `run.json`, is of a run that `config` cannot go on.
+        ValueError: If `workdir` holds a run that `config` cannot go on.
     """
-    # What ended before its first save, by a wrong setting perhaps, binds nobody.
-    earlier = files.read_json(path) if path.is_file() and runs.states(path.parent) else None
+    earlier = runs.facts(workdir)
     before = earlier.get("before", []) if earlier else starting.runs_before(config.start_from)
-    inherited = starting.hyperparameters(config.start_from, type(config), path.parent)
+    inherited = starting.hyperparameters(config.start_from, type(config), workdir)
     facts = cards.run_facts(recipe, config, before, inherited)
     if earlier:
         differ = ["recipe"]
@@ -162,7 +161,7 @@ def _facts(recipe, config, path):
             differ = config.differing(type(config).from_dict(earlier["config"]))
         if differ:
             raise ValueError(
-                f"{str(path.parent)!r} holds a run with another {', '.join(differ)}; choose "
+                f"{str(workdir)!r} holds a run with another {', '.join(differ)}; choose "
                 "another --workdir or the same settings."
             )
         if facts["hardware"] not in earlier["hardware"].split("; "):
