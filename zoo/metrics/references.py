@@ -1,9 +1,10 @@
 """Statistics of real images that come along, so that nobody computes them again.
 
-Those of the named sets' test images over Inception, and of both splits over the set's classifier.
+Those of the named sets over Inception, and over the set's classifier.
 `python -m zoo.metrics.references` makes the files.
 """
 
+import itertools
 import pathlib
 
 import h5py
@@ -13,6 +14,7 @@ from zoo import files
 from zoo.metrics import frechet
 
 FOLDER = pathlib.Path(__file__).parent / "reference_statistics"
+STEPS = np.iinfo("int16").max  # between no correlation and a full one
 
 
 def file_name(extractor, images):
@@ -27,28 +29,40 @@ def find(name):
 
 
 def save(statistics, path) -> None:
-    """Writes `Statistics`, at half of single precision's size.
+    """Writes `Statistics`, at a fourth of single precision's size.
 
-    A covariance is symmetric, and its rounding to single precision moves an FID by less than 1e-6:
-    one triangle of it is kept. Sorted by significance, its bytes compress.
+    The mean and the standard deviations keep float64; of the correlations, which are symmetric, one
+    triangle is kept, rounded to 1 / 32767. Sorted by significance, its bytes compress. The rounding
+    moves an FID over Inception of 10 by less than 1e-4, of 190 by less than 3e-4.
     """
-    rows, columns = np.triu_indices(len(statistics.mean))
-    triangle = statistics.covariance[rows, columns].astype("float32")
+    deviations = np.sqrt(np.diag(statistics.covariance))
+    # A feature that never varies has no correlations, rather than 0 / 0.
+    scale = np.outer(deviations, deviations).clip(np.finfo("float64").tiny)
+    correlations = statistics.covariance / scale
+    triangle = np.rint(correlations[_above(len(deviations))] * STEPS).astype("int16")
     with files.atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
         file["count"], file["mean"] = statistics.count, statistics.mean
+        file["standard_deviation"] = deviations
         file.create_dataset(
-            "covariance", data=triangle, compression="gzip", compression_opts=9, shuffle=True
+            "correlation", data=triangle, compression="gzip", compression_opts=9, shuffle=True
         )
 
 
 def load(path):
     """Reads a file of `save`."""
     with h5py.File(path) as file:
-        count, mean, triangle = file["count"][()], file["mean"][()], file["covariance"][()]
-    covariance = np.zeros((len(mean), len(mean)))
-    rows, columns = np.triu_indices(len(mean))
-    covariance[rows, columns] = covariance[columns, rows] = triangle
+        count, mean, deviations = (file[key][()] for key in ("count", "mean", "standard_deviation"))
+        triangle = file["correlation"][()]
+    correlations = np.zeros((len(mean), len(mean)))
+    correlations[_above(len(mean))] = triangle / STEPS
+    correlations += correlations.T + np.eye(len(mean))
+    covariance = correlations * np.outer(deviations, deviations)
     return frechet.Statistics.of_moments(count, mean, covariance)
+
+
+def _above(size):
+    """Indices of a matrix's elements above its diagonal."""
+    return np.triu_indices(size, 1)
 
 
 def main():
@@ -57,10 +71,8 @@ def main():
     from zoo.metrics import collect, extractors
 
     FOLDER.mkdir(exist_ok=True)
-    wanted = [("inception", dataset, "test") for dataset in data.NAMED]
-    for classifier, dataset in extractors.classifiers().items():
-        wanted += [(classifier, dataset, split) for split in ("test", "train")]
-    for extractor, dataset, split in wanted:
+    pairs = [*extractors.classifiers().items(), *(("inception", dataset) for dataset in data.NAMED)]
+    for (extractor, dataset), split in itertools.product(pairs, ("test", "train")):
         extractor = extractors.get(extractor)
         name = file_name(extractor, f"{dataset}-{split}")
         if find(name) is None:
