@@ -176,6 +176,22 @@ def test_a_divergence_is_on_the_card(measured):
     assert "diverged" not in card_text.body(metadata)
 
 
+def test_a_small_variant_says_so(measured):
+    metadata = files.read_json(measured / "metadata.json")
+    Config = registry.import_recipe("sngan").Config
+
+    def variant(**widths):
+        config = Config(**widths).to_dict()
+        text = card_text.body(metadata | {"recipe": "sngan", "config": config})
+        return [line for line in text.splitlines() if line.startswith("| Variant |")]
+
+    assert variant() == []
+    generator = "at most 128 channels in the generator (the paper's has 256)"
+    assert variant(width=32, max_width=128) == [f"| Variant | small: {generator} |"]
+    both = f"{generator}, at most 64 channels in the discriminator (the paper's has 128)"
+    assert variant(width=128, discriminator_width=64) == [f"| Variant | small: {both} |"]
+
+
 def test_every_missing_fact_is_named(measured):
     metadata = files.read_json(measured / "metadata.json")
     for key in ("hardware", "command", "metrics", "neighbours", "licence", "minutes"):

@@ -123,6 +123,19 @@ def dataset_facts(metadata):
     return DATASETS.get(source, {"title": source, **unknown})
 
 
+def _narrower(metadata):
+    """Says how the networks of a GAN are narrower than its paper's; "" where they are not."""
+    Config = registry.import_recipe(metadata["recipe"]).Config
+    if not Config.paper_channels:
+        return ""
+    most = Config.from_dict(metadata["config"]).most_channels
+    return ", ".join(
+        f"at most {channels} channels in the {network} (the paper's has {paper})"
+        for channels, (network, paper) in zip(most, Config.paper_channels, strict=True)
+        if channels < paper
+    )
+
+
 def _result(metadata, split, metric, value, title=None):
     """Returns one measured number as the Hub wants it."""
     from huggingface_hub import EvalResult
@@ -173,6 +186,8 @@ images = zoo.load("{name}").sample(64, seed=0{labels})  # uint8, NHWC
     @staticmethod
     def row(metadata):
         row = f"| Picture | samples of seed {metadata['sample_seed']}, not selected |"
+        if narrower := _narrower(metadata):
+            row = f"| Variant | small: {narrower} |\n{row}"
         if chosen := metadata.get("chosen"):
             row += (
                 f"\n| Weights | of the lowest FID over {chosen['extractor']} features of the run, "

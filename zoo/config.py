@@ -177,6 +177,7 @@ class GANConfig(ModelConfig):
 
     kind = "GAN"
     latents_on_sphere = False  # whether only the direction of a latent matters
+    paper_channels = ()  # most channels of the paper's networks for images as small, by network
 
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
     num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)
@@ -242,6 +243,14 @@ class ResNetConfig(GANConfig):
     )
     loss: str = "hinge"
     n_critic: int = 5
+
+    paper_channels = (("generator", 256), ("discriminator", 128))
+
+    @property
+    def most_channels(self):
+        """Most channels of the networks, in the order of `paper_channels`."""
+        discriminator = max(self.discriminator_width, self.max_discriminator_width)
+        return max(self.width, self.max_width), discriminator
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -35,3 +35,9 @@ class Config(GANConfig):
     steps: int = 100_000
 
     latents_on_sphere = True
+    paper_channels = (("generator", 512), ("discriminator", 512))
+
+    @property
+    def most_channels(self):
+        """Most channels of the networks, in the order of `paper_channels`."""
+        return self.max_width, self.max_width
