@@ -45,10 +45,10 @@ SMALL = {
 }
 PROTOCOLS = [f"metrics: {name}" for name in ("quick", "test", "train")]
 # What is still to be measured of models that are published already; to be emptied.
-UNMEASURED = dict.fromkeys(
-    ("cbn_resnet_fmnist", "progan_fmnist", "sngan_fmnist", "wgan_fmnist"),
-    ["metrics: test", "metrics: train"],
-) | {"wgan_gp_fmnist": ["metrics: train"]}
+UNMEASURED = dict.fromkeys(("cbn_resnet_fmnist", "wgan_gp_fmnist"), ["metrics: train"])
+UNMEASURED |= dict.fromkeys(
+    ("progan_fmnist", "sngan_fmnist", "wgan_fmnist"), ["metrics: test", "metrics: train"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,9 @@ def test_the_numbers_are_those_of_the_protocols(measured):
         "split": "test",
         "reference_samples": 100,
     }
+    record = measurement.read(measured)
+    backwards = {"results": dict(reversed(record["results"].items()))}
+    assert measurement.summary(backwards) == metadata["metrics"]
     pooled = row_of(metadata, "train", "fid")
     images = np.concatenate([model.sample(50, seed=seed) for seed in range(4)])
     assert pooled["value"] == fid_of(images, "train")

@@ -173,13 +173,16 @@ def digest(record):
 
 
 def summary(record):
-    """Returns a card's metrics, one dict for each number.
+    """Returns a card's metrics, one dict for each number, in the order of `PROTOCOLS`.
 
     `value` is the mean of `values`, one for each seed, and `standard_error` its standard error;
     None where all seeds make one measurement.
     """
     rows = []
-    for protocol, results in record.get("results", {}).items():
+    for protocol in PROTOCOLS:
+        if protocol not in record.get("results", {}):
+            continue
+        results = record["results"][protocol]
         first, floor = results["samples"][0], results["floor"]
         pooled = isinstance(first["seed"], list)
         for name in first["metrics"]:
