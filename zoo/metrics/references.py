@@ -78,7 +78,7 @@ def main():
         if find(name) is None:
             images = data.load(dataset, split).images
             found = collect.collect(
-                extractor, lambda images=images: images, name=f"{dataset}-{split}"
+                extractor, lambda images=images: images, name=f"{dataset}-{split}", progress=name
             )
             save(found.statistics, FOLDER / f"{name}.h5")
         print(f"{name}.h5", flush=True)
