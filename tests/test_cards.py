@@ -46,9 +46,9 @@ SMALL = {
 PROTOCOLS = [f"metrics: {name}" for name in ("quick", "test", "train")]
 # What is still to be measured of models that are published already; to be emptied.
 UNMEASURED = dict.fromkeys(
-    ("cbn_resnet_fmnist", "sngan_fmnist", "wgan_gp_fmnist"), ["metrics: train"]
+    ("cbn_resnet_fmnist", "sngan_fmnist", "wgan_fmnist", "wgan_gp_fmnist"), ["metrics: train"]
 )
-UNMEASURED |= dict.fromkeys(("progan_fmnist", "wgan_fmnist"), ["metrics: test", "metrics: train"])
+UNMEASURED["progan_fmnist"] = ["metrics: test", "metrics: train"]
 
 
 @pytest.fixture(scope="module")
