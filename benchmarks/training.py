@@ -27,7 +27,8 @@ import numpy as np
 from keras import ops
 
 from benchmarks import workload
-from zoo import cards, data, files
+from zoo import data, files, provenance
+from zoo.policy import dtype_policy
 
 NO_TORCH = "PyTorch is not installed: its columns, and shares of peak, are left out."
 DTYPES = {"float32": "float32", "mixed_bfloat16": "bfloat16"}
@@ -50,9 +51,7 @@ def main(arguments=None):
     arguments = sys.argv[1:] if arguments is None else arguments
     options = workload.parse(arguments)
     torch_training, flops = _torch_modules()
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(options.precision)
-    try:
+    with dtype_policy(options.precision):
         report = machine(options, torch_training)
         _say("counting operations" if flops else NO_TORCH)
         zoo_flops = flops.of_recipes(arguments) if flops else {}
@@ -60,8 +59,6 @@ def main(arguments=None):
             recipe: measure(recipe, options, torch_training, flops, zoo_flops.get(recipe))
             for recipe in options.recipes
         }
-    finally:
-        keras.config.set_dtype_policy(policy)
     print(table(report))
     if options.json:
         files.write_json(options.json, report)
@@ -95,7 +92,7 @@ def machine(options, torch_training):
             rates["torch"] = _matmul_rate(options, product)
         matmul[dtype] = rates
     return {
-        "hardware": cards.hardware(),
+        "hardware": provenance.hardware(),
         "python": platform.python_version(),
         "keras": keras.version(),
         "backend": keras.backend.backend(),

@@ -90,7 +90,7 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("penalties", {"keras", "zoo.backend"}),
         ("constraints", {"keras", "numpy", "zoo.layers"}),
         ("labelled", {"keras", "numpy", "zoo.data"}),
-        ("data", {"keras", "numpy", "PIL", "tensorflow_datasets"}),
+        ("data", {"keras", "numpy", "PIL", "tensorflow_datasets", "zoo.pictures"}),
         ("sampling", {"keras", "numpy", "zoo.backend"}),
         ("card_numbers", set()),
         ("card_text", {"huggingface_hub", "zoo.card_numbers", "zoo.registry"}),
@@ -147,6 +147,24 @@ def test_keras_knows_the_zoo_in_either_import_order(order):
         f"assert type(keras.saving.load_model('checkpoints/{name}')) is zoo.{kind}\n"
         for name, kind in (("wgan_fmnist", "GAN"), ("classifier_fmnist", "Classifier"))
     )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)
+
+
+def test_keras_knows_the_zoo_after_a_look_or_a_failed_import():
+    """Others look for Keras without importing it; and a wrong KERAS_BACKEND can be mended."""
+    script = """
+import importlib.util, os, sys, zoo
+assert importlib.util.find_spec("keras")
+os.environ["KERAS_BACKEND"] = "none"
+try: import keras
+except ValueError: pass
+else: sys.exit("imported")
+for name in [name for name in sys.modules if name.split(".")[0] == "keras"]: del sys.modules[name]
+os.environ["KERAS_BACKEND"] = "tensorflow"
+import keras
+assert type(keras.saving.load_model("checkpoints/wgan_fmnist")) is zoo.GAN
+assert not [finder for finder in sys.meta_path if type(finder).__module__.startswith("zoo")]
+"""
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)
 
 

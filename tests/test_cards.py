@@ -5,6 +5,7 @@ import functools
 import itertools
 import shutil
 
+import h5py
 import huggingface_hub
 import keras
 import numpy as np
@@ -43,6 +44,7 @@ SMALL = {
     ),
     "quick": measurement.Protocol(EXTRACTOR, "test", 40, (0, 1), ("fid", "is")),
 }
+PLANNED = dict(measurement.PROTOCOLS)
 PROTOCOLS = [f"metrics: {name}" for name in ("quick", "test", "train")]
 # What is still to be measured of models that are published already; to be emptied.
 UNMEASURED = dict.fromkeys(
@@ -77,8 +79,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measured(home):
     """The folder of the model after all its measurements."""
-    for part in ("neighbours", *SMALL):
-        cards.measure(NAME, part, progress=False)
+    assert cards.measure(NAME, progress=False) == ["neighbours", *SMALL]
     return home / "checkpoints" / NAME
 
 
@@ -133,7 +134,7 @@ def test_the_numbers_are_those_of_the_protocols(measured):
 def test_a_finished_seed_is_not_measured_again(measured):
     EXTRACTOR.lengths.clear()
     before = (measured / "metadata.json").read_text()
-    cards.measure(NAME, "train", progress=False)
+    cards.measure(NAME, ["train"], progress=False)
     assert EXTRACTOR.lengths == []
     assert (measured / "metadata.json").read_text() == before
 
@@ -165,8 +166,8 @@ def test_the_card_is_complete_and_the_hub_reads_it(measured):
 
 def test_a_card_says_what_verify_can_measure_again(measured):
     metadata = files.read_json(measured / "metadata.json")
-    inception = f"`zoo verify {NAME}` measures those over Inception again"
-    quick = f"`zoo verify {NAME} --quick` measures those over the classifier again"
+    inception = f"`zoo verify {NAME}` measures those of 60 samples over Inception again"
+    quick = f"`zoo verify {NAME} --quick` measures those of 40 samples over the classifier again"
     assert f"; {inception}, {quick}.\n" in card_text.body(metadata)
     rows = [row for row in metadata["metrics"] if row["protocol"] == "quick"]
     assert f"; {quick}.\n" in card_text.body(metadata | {"metrics": rows})
@@ -232,6 +233,7 @@ def test_the_cards_are_what_their_facts_generate():
 
 def test_the_table_of_models_states_every_fid():
     row = {"name": "fid", "standard_error": 0.02, "samples": 10_000, "extractor": "a_classifier"}
+    inception = {"split": "test", "extractor": "inception_v3_2015_12_05"}
     metadata = {
         "name": "dresses",
         "recipe": "cbn_resnet",
@@ -240,8 +242,8 @@ def test_the_table_of_models_states_every_fid():
         "files": {"samples.png": ""},
         "metrics": [
             row | {"protocol": "quick", "split": "test", "value": 0.5},
-            row | {"protocol": "test", "split": "test", "value": 9.71},
-            row | {"protocol": "test", "name": "kid", "split": "test", "value": 0.004},
+            row | inception | {"protocol": "test", "value": 9.71},
+            row | inception | {"protocol": "test", "name": "kid", "value": 0.004},
         ],
         "classes": {"accuracy": 0.9512},
     }
@@ -278,6 +280,47 @@ def test_a_number_edited_by_hand_is_found(copy, file, change, message):
     edit(copy / file, change)
     with pytest.raises(ValueError, match=message):
         measurement.check(copy, files.read_json(copy / "metadata.json"))
+
+
+def test_measuring_certifies_nothing_that_was_damaged(copy, tmp_path):
+    """Neither the measurement nor the index states the sha256 of a file that is another now."""
+    (copy / "curves.png").write_text("truncated")
+    with pytest.raises(ValueError, match=r"curves\.png' is not the published file"):
+        cards.measure(NAME, ["neighbours"], copy.parent)
+    stated = files.read_json(copy / "metadata.json")["files"]["curves.png"]
+    assert cards.index_entry(copy)["files"]["curves.png"] == stated
+
+
+def test_an_edited_record_is_not_extended(copy):
+    edit(copy / measurement.RECORD, lambda record: record["results"]["test"].update(floor=None))
+    before = (copy / measurement.RECORD).read_text()
+    with pytest.raises(ValueError, match=r"measurements\.json was edited after the measurement"):
+        measurement.measure(copy, "quick", progress=False)
+    assert (copy / measurement.RECORD).read_text() == before
+
+
+def test_what_needs_a_classifier_is_left_out_without_one(measured, monkeypatch):
+    metadata = files.read_json(measured / "metadata.json")
+    monkeypatch.setattr(measurement, "PROTOCOLS", PLANNED)
+    conditional = metadata | {"config": metadata["config"] | {"num_classes": 10}}
+    assert cards._measurable_parts(conditional) == ["neighbours", "test", "train"]
+    entry = {"recipe": "classifier", "dataset": "fashion_mnist"}
+    monkeypatch.setattr(registry, "index", lambda: {"classifier_fmnist": entry})
+    everything = ["neighbours", "classes", "test", "train", "quick"]
+    assert cards._measurable_parts(conditional) == everything
+    assert cards._measurable_parts(metadata) == ["neighbours", "test", "train", "quick"]
+
+
+def test_weights_beyond_half_precision_are_kept_in_single(tmp_path):
+    arrays = {"large": [1e5, 1.0], "small": [0.1, 65504.0], "count": [70_000]}
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, values in arrays.items():
+            file[name] = np.array(values, "int64" if name == "count" else "float32")
+    cards.halve(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5") as file:
+        types = {name: str(item.dtype) for name, item in file.items()}
+        assert types == {"large": "float32", "small": "float16", "count": "int64"}
+        np.testing.assert_array_equal(file["large"], np.float32([1e5, 1.0]))
 
 
 def test_numbers_of_other_weights_are_found(copy):
@@ -383,6 +426,21 @@ def test_publishing_keeps_measurements_of_the_same_weights_only(home, measured, 
     assert not {"measurements.json", "neighbours.png"} & set(metadata["files"])
 
 
+def test_a_name_is_no_path_and_publishing_removes_no_file_of_others(home, measured, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for name in (str(tmp_path / "mine"), "../mine", "./mine", "", ".hidden", "a b"):
+        with pytest.raises(ValueError, match=f"A model's name is made of .*unlike {name!r}"):
+            cards.publish(name, home / "run", tmp_path / "mine")
+    shutil.copytree(measured, tmp_path / NAME)
+    (tmp_path / NAME / "thesis.txt").write_text("years of work")
+    keras.utils.clear_session()
+    cards.publish(NAME, home / "run", tmp_path)
+    for folder in ("mine", NAME):
+        assert (tmp_path / folder / "thesis.txt").read_text() == "years of work"
+    assert list((tmp_path / "mine").iterdir()) == [tmp_path / "mine" / "thesis.txt"]
+
+
 def test_the_best_weights_can_be_published(home, tmp_path):
     run = shutil.copytree(home / "run", tmp_path / "run")
     (tmp_path / "checkpoints").mkdir()
@@ -474,12 +532,12 @@ def test_measurements_of_weights_that_were_replaced_meanwhile_are_not_kept(copy,
 
     monkeypatch.setattr(cards, "write_cards", lambda checkpoints: None)
     monkeypatch.setattr(neighbours, "check", other_facts)
-    cards.measure(NAME, "neighbours", copy.parent)
+    cards.measure(NAME, ["neighbours"], copy.parent)
     metadata = files.read_json(copy / "metadata.json")
     assert (metadata["classes"], metadata["neighbours"]) == ("counted", {"space": "pixels"})
     monkeypatch.setattr(neighbours, "check", other_weights)
     with pytest.raises(ValueError, match="published anew while it was measured"):
-        cards.measure(NAME, "neighbours", copy.parent)
+        cards.measure(NAME, ["neighbours"], copy.parent)
     assert files.read_json(copy / "metadata.json") == metadata
 
 
@@ -493,13 +551,16 @@ def test_models_without_a_card(home, tmp_path):
 def test_a_model_of_own_pictures_has_no_protocol(measured, tmp_path):
     shutil.copytree(measured, tmp_path / "mine")
     edit(tmp_path / "mine" / "metadata.json", lambda m: m.update(dataset="folder:shoes"))
-    for part in (None, "neighbours", "test"):
+    for parts in (None, ["neighbours"], ["test"]):
         with pytest.raises(ValueError, match="'folder:shoes' has none: use `zoo evaluate`"):
-            cards.measure("mine", part, tmp_path)
+            cards.measure("mine", parts, tmp_path)
 
 
 def test_mistakes_are_said(home):
     with pytest.raises(ValueError, match="no model 'tiny_fmnits'; did you mean tiny_fmnist"):
-        cards.measure("tiny_fmnits", "test")
+        cards.measure("tiny_fmnits", ["test"])
+    accepted = "no 'fast' to measure of tiny_fmnist; accepted are neighbours, test, train, quick"
+    with pytest.raises(ValueError, match=accepted):
+        cards.measure(NAME, ["test", "fast"])
     with pytest.raises(ValueError, match="no protocol 'fast'; accepted are test, train, quick"):
-        cards.measure(NAME, "fast")
+        measurement.measure(home / "checkpoints" / NAME, "fast")

@@ -118,6 +118,19 @@ def test_the_process_prints_one_line_for_a_mistake(tmp_path):
     assert error.splitlines() == [expected]
 
 
+def test_a_backend_that_is_not_installed_is_one_line(tmp_path):
+    script = (
+        "import os, sys; os.environ['KERAS_BACKEND'] = 'jax'; sys.modules['jax'] = None\n"
+        "from zoo import cli; cli.main(['sample', 'wgan_gp_fmnist'])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True
+    )
+    (line,) = ended.stderr.splitlines()
+    assert ended.returncode == 1
+    assert "Keras is to use jax, which is not installed: pip install jax, or set" in line
+
+
 def test_usage_errors_are_exit_code_2(tmp_path):
     code, _, error = zoo("paint", folder=tmp_path)
     assert code == 2

@@ -1,13 +1,16 @@
 """Data sources, and the order of batches, which depends on (seed, step) alone."""
 
+import io
 import itertools
+import struct
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 from zoo import data, subjects
 from zoo.config import GANConfig
+from zoo.pictures import to_array
 
 
 def config(**values):
@@ -216,6 +219,59 @@ def test_photographs_are_upright(tmp_path):
     np.testing.assert_array_equal(image[:16], 200)
     np.testing.assert_array_equal(image[16:], 0)
     assert subjects.open_subject(str(tmp_path)).shape == (32, 16, 1)
+
+
+def test_a_camera_that_writes_odd_exif(tmp_path):
+    """Only the orientation is read: what else Pillow finds wrong there matters to nobody."""
+    width = struct.pack("<HHL4s", ExifTags.Base.ImageWidth, 2, 4, b"odd")  # text, not a number
+    turned = struct.pack("<HHLL", ExifTags.Base.Orientation, 3, 1, 6)
+    exif = b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + width + turned + bytes(4)
+    Image.new("L", (16, 32), 200).save(tmp_path / "a.jpg", exif=exif)
+    (image,) = data.load(f"folder:{tmp_path}").resized((16, 32, 1))[np.array([0])]
+    np.testing.assert_array_equal(image, 200)
+
+
+@pytest.mark.parametrize("transpose", [0, *Image.Transpose])
+def test_every_orientation_is_undone_as_pillow_undoes_it(transpose):
+    picture = Image.fromarray(np.arange(0, 240, 10, np.uint8).reshape(4, 6))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = int(transpose) + 2
+    file = io.BytesIO()
+    picture.save(file, "png", exif=exif)
+    with Image.open(file) as opened:
+        upright = ImageOps.exif_transpose(opened)
+        shape = (upright.height, upright.width, 1)
+        np.testing.assert_array_equal(to_array(opened, shape)[..., 0], np.asarray(upright))
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    levels = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    for channels in (1, 3):
+        (image,) = data.load(f"folder:{tmp_path}").resized((8, 8, channels))[np.array([0])]
+        np.testing.assert_array_equal(image, np.repeat(levels[..., None] // 257, channels, -1))
+    assert subjects.open_subject(str(tmp_path)).shape == (8, 8, 1)
+    with pytest.raises(ValueError, match="its pixels are of F, 32 bits each, not 8 or 16"):
+        to_array(Image.new("F", (8, 8)), (8, 8, 1))
+
+
+@pytest.mark.parametrize("size", [(28, 28, 1), (44, 60, 1)])
+def test_no_size_is_refused_for_rounding(size):
+    for side in (29, 57, 58, 92, 116, 123, 225, 450):
+        for width, height in ((side, side), (side, side + 7), (side + 7, side)):
+            image = to_array(Image.new("L", (width, height), 9), size)
+            np.testing.assert_array_equal(image, 9)
+
+
+def test_labels_are_not_ignored(pictures):
+    images = data.ArrayImages(pictures, np.zeros(24, int))
+    with pytest.raises(ValueError, match="a data source has its own"):
+        data.as_images(images, np.arange(24))
+
+
+def test_a_split_leaves_images_to_train_on(pictures):
+    with pytest.raises(ValueError, match="0.99 of 24 images leaves none to train on"):
+        data.split(data.ArrayImages(pictures), 0.99, 0)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,8 @@ def test_a_named_reference_is_extracted_once(gan, small_sets, cache):
         ("model", {"samples": 0}, "must be a positive integer, but is 0"),
         ("model", {"reference": "tset"}, "no reference 'tset'; accepted are test, train"),
         ("model", {"reference": "cifar10:all"}, "split must be 'train' or 'test'"),
+        ("own", {"reference": "test"}, "'npz:own.npz' has no test split: name the images"),
+        ("both", {"cache": "a"}, "cache is that of one subject: measure them one by one"),
         ("images", {"samples": 91}, "images holds 90 images; 91 cannot be taken"),
         ("images", {"reference": "test"}, "Name the reference, such as .*: no model is among"),
         ("both", {}, r"Images of images are \(8, 9, 1\) and of wgan_gp \(8, 8, 1\)"),
@@ -142,12 +144,20 @@ def test_mistakes_are_said_before_anything_is_measured(subject, options, message
         "images": [real],
         "both": [np.zeros((30, 8, 9, 1), np.uint8), gan],
         "floats": [real / 255],
+        "own": [zoo.GAN("wgan_gp", gan.config.to_dict() | {"dataset": "npz:own.npz"})],
     }
     extractor = Quarters()
     arguments = {"reference": real, "extractor": extractor, "progress": False} | options
     with pytest.raises(ValueError, match=message):
         zoo.compare(kinds.get(subject, [subject]), **arguments)
     assert not extractor.lengths
+
+
+def test_a_name_in_the_cache_is_of_as_many_images(gan, real, cache):
+    arguments = {"reference": real, "extractor": Quarters(), "progress": False, "cache": "mine"}
+    zoo.evaluate(gan, ["fid"], 30, **arguments)
+    with pytest.raises(ValueError, match="The cache holds 'mine' of 30 images, not of 40"):
+        zoo.evaluate(gan, ["fid"], 40, **arguments)
 
 
 def test_the_time_left_is_known_of_everything(gan, real, tmp_path):

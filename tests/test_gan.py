@@ -1,5 +1,8 @@
 """`zoo.GAN`: the step, the average, sampling, saving."""
 
+import resource
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -289,6 +292,60 @@ def test_keras_zip_round_trip(tiny, tmp_path):
     gan.save(tmp_path / "mine.keras")
     loaded = keras.saving.load_model(tmp_path / "mine.keras")
     np.testing.assert_array_equal(loaded.sample(2, seed=0), gan.sample(2, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("mine.h5", {}, "mine.h5' must end in .keras, or be a folder: save with zipped=False"),
+        ("mine", {}, "mine' must end in .keras"),
+        ("file", {"zipped": False}, "file' exists already, as a file"),
+        ("folder.keras", {}, "folder.keras' exists already, as a folder"),
+        ("file.keras", {"overwrite": False}, "exists already, and overwrite is False"),
+    ],
+)
+def test_where_a_model_cannot_be_saved(tiny, tmp_path, name, options, message):
+    for file in ("file", "file.keras"):
+        (tmp_path / file).write_text("mine")
+    (tmp_path / "folder.keras").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=message):
+        build(tiny).save(tmp_path / name, **options)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "file.keras").read_text() == "mine"
+
+
+def test_a_zip_that_could_not_be_written_leaves_the_one_before(tiny, tmp_path, monkeypatch):
+    """The disk is full of it: a process may write no file of 20 KB."""
+    gan = build(tiny)
+    gan.save(tmp_path / "mine.keras")
+    before = (tmp_path / "mine.keras").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            gan.save(tmp_path / "mine.keras")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert (tmp_path / "mine.keras").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.keras"]
+
+
+@pytest.mark.parametrize("optimizer", ["adam", keras.optimizers.Adam()])
+def test_one_optimizer_is_not_two(tiny, optimizer):
+    with pytest.raises(ValueError, match="A GAN trains with two optimizers: compile it with"):
+        build(tiny).compile(optimizer)
+
+
+def test_a_schedule_of_one_learning_rate_is_refused_and_not_ignored(tiny, pictures):
+    gan = build(tiny)
+    scheduler = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    with pytest.raises(ValueError, match="A GAN has two learning rates: set those of"):
+        gan.fit(pictures, steps_per_epoch=1, verbose=0, callbacks=[scheduler])
+    rates = (gan.config.generator_learning_rate, float(gan.optimizer.learning_rate))
+    assert rates[0] == pytest.approx(rates[1])
 
 
 def test_fine_tuning_starts_from_the_loaded_weights(tiny, pictures, tmp_path):

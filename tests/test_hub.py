@@ -125,6 +125,8 @@ def test_incomplete_or_absent_folders(folder, tmp_path):
     [
         (lambda c: c["config"]["config"].update(widht=3), "Unknown hyperparameter 'widht'"),
         (lambda c: c["config"]["config"].update(width="3"), "width must be of type int"),
+        (lambda c: c["config"].update(config=5), "Hyperparameters are a dict by name, not 5"),
+        (lambda c: c.update(registered_name=["zoo>GAN"]), "does not hold a model of the zoo"),
         (lambda c: c["config"].update(recipe="os"), "There is no recipe 'os'"),
         (lambda c: c["config"].update(recipe="..evil"), "There is no recipe '..evil'"),
         (lambda c: c["config"].update(extra=1), "has an unknown key 'extra'"),

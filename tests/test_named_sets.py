@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 import zoo
 from zoo import data
@@ -17,6 +18,13 @@ FACTS = {
 }
 FOLDER = pathlib.Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 PREPARED = [name for name in FACTS if (FOLDER / name).is_dir()]
+
+
+def test_a_set_can_be_prepared_where_none_is_yet(tmp_path):
+    """TensorFlow Datasets needs more for that than it says it does."""
+    builder = tfds.testing.DummyDataset(data_dir=tmp_path)
+    builder.download_and_prepare()
+    assert [example["id"] for example in tfds.as_numpy(builder.as_dataset("train"))] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("name", PREPARED)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recipes.wgan_gp import Config
-from zoo import cli, runs, training
+from zoo import cli, files, runs, training
 
 
 def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
@@ -32,6 +32,18 @@ def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
         .startswith("a  wgan_gp     finished  step 2 of 2  ")
     )
     assert (tmp_path / "a" / "training.gif").stat().st_size > 100
+
+
+def test_states_are_in_the_order_of_their_steps(tmp_path):
+    for step in (10_000_000, 9_998_000, 20):
+        (tmp_path / "state" / f"step_{step:07}").mkdir(parents=True)
+    assert [*map(runs.step_of, runs.states(tmp_path))] == [20, 9_998_000, 10_000_000]
+
+
+@pytest.mark.parametrize("facts", [{}, {"recipe": "x", "config": {}}, {"recipe": "x", "config": 5}])
+def test_what_others_write_is_no_run(facts, tmp_path):
+    files.write_json(tmp_path / "run.json", facts)
+    assert runs.list_runs(tmp_path) == []
 
 
 def test_no_runs_is_one_sentence(tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 from recipes.wgan_gp import Config
-from zoo import cards, cli, files, hub, registry, starting, training
+from zoo import cards, cli, files, hub, provenance, registry, starting, training
 
 
 @pytest.fixture
@@ -121,11 +121,11 @@ def test_the_best_weights_of_a_run_are_another_start_than_its_last(config, first
     files.write_json(run / "best" / "fid.json", {"fid": 3.0, "step": 1})
     facts = files.read_json(run / "run.json")
     dataset = "folder:/home/me/My Shoes"
-    facts["command"] = cards.command("wgan_gp", dataclasses.replace(config, dataset=dataset))
+    facts["command"] = provenance.command("wgan_gp", dataclasses.replace(config, dataset=dataset))
     files.write_json(run / "run.json", facts)
     ((last,), (best,)) = (starting.runs_before(str(run / name)) for name in ("model", "best"))
     assert (last["model"], last["steps"]) == ("model", 2)
     assert (best["model"], best["steps"]) == ("best", 1)
     assert best["workdir"] == f"runs/wgan_gp_{dataset}"
-    command = cards.command("wgan_gp", config, [best])
+    command = provenance.command("wgan_gp", config, [best])
     assert f"--start_from=./{best['workdir']}/best" in shlex.split(command)

@@ -5,12 +5,13 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import stopping
 
 from recipes.wgan_gp import Config
-from zoo import cards, files, registry, training
+from zoo import files, provenance, registry, training
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
@@ -40,6 +41,13 @@ def test_a_finished_run_changes_nothing_and_goes_on_when_it_is_longer(config, tm
     training.train_gan("wgan_gp", dataclasses.replace(config, steps=5), tmp_path / "run")
     hardware = files.read_json(tmp_path / "run" / "run.json")["hardware"]
     assert hardware.startswith("another machine; ")
+
+
+def test_a_run_leaves_the_precision_of_other_models_alone(config, tmp_path):
+    run = dataclasses.replace(config, steps=1, precision="mixed_bfloat16")
+    model = training.train_gan("wgan_gp", run, tmp_path / "run")
+    assert model.generator.layers[1].dtype_policy.name == "mixed_bfloat16"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_a_run_of_another_recipe_is_refused(config, tmp_path):
@@ -105,7 +113,7 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path):
     with pytest.raises(ValueError, match="has 10 classes, but a label is 11"):
         training.train_gan("cbn_resnet", config, tmp_path / "run")
     (tmp_path / "run").mkdir(exist_ok=True)
-    files.write_json(tmp_path / "run" / "run.json", cards.run_facts("cbn_resnet", config))
+    files.write_json(tmp_path / "run" / "run.json", provenance.run_facts("cbn_resnet", config))
     config = dataclasses.replace(config, num_classes=12)
     assert training.train_gan("cbn_resnet", config, tmp_path / "run").step == 1
 

@@ -15,16 +15,22 @@ from zoo import registry
 
 
 class _RegisterAfterKeras(importlib.abc.MetaPathFinder):
+    looking = False  # whether the other finders are being asked
+
     def find_spec(self, name, path=None, target=None):
-        if name != "keras":
+        if name != "keras" or self.looking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec("keras")
+        self.looking = True
+        try:
+            spec = importlib.util.find_spec("keras")
+        finally:
+            self.looking = False
         if spec is not None:
             execute = spec.loader.exec_module
 
             def execute_and_register(module):
-                execute(module)
+                execute(module)  # if it fails, the next import comes by again
+                sys.meta_path.remove(self)
                 _register()
 
             spec.loader.exec_module = execute_and_register

@@ -6,7 +6,7 @@ LABELS = {
     "is": "Inception Score",
     "fid_infinity": "FID-infinity",
 }
-# Protocols that `zoo verify` measures again, its flag, and the extractor.
+# Protocols whose first seed `zoo verify` measures again, its flag, and the extractor.
 VERIFIED = (("test", "", "Inception"), ("quick", " --quick", "the classifier"))
 
 
@@ -18,11 +18,12 @@ def metrics(metadata):
     lines = "\n".join(map(_line, rows))
     digests = {row["extractor"]: (row["extractor_digest"][:8], row["dtype"]) for row in rows}
     extractors = "; ".join(f"{name} {a} in {b}" for name, (a, b) in sorted(digests.items()))
-    measured = {row["protocol"] for row in rows}
+    samples = {row["protocol"]: row["samples"] for row in rows}
     again = [
-        f"`zoo verify {metadata['name']}{flag}` measures those over {extractor} again"
+        f"`zoo verify {metadata['name']}{flag}` measures those of {samples[protocol]:,} samples "
+        f"over {extractor} again"
         for protocol, flag, extractor in VERIFIED
-        if protocol in measured
+        if protocol in samples
     ]
     return f"""
 ## Metrics

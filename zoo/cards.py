@@ -1,72 +1,18 @@
 """A published model's folder: weights, facts in `metadata.json`, and the card made from them."""
 
-import os
 import pathlib
-import platform
 import re
-import shlex
 import shutil
 
-from zoo import __version__, card_text, files, hub, overview, registry, runs
+from zoo import card_text, files, hub, overview, registry, runs
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 SAMPLE_SEED = 0
 PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
+LARGEST_HALF = 65504.0
 UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
-
-
-def run_facts(recipe, config, before=(), inherited=None):
-    """Returns what a card says of a run: recipe, command, config, hardware and versions.
-
-    `before` and `inherited` are what `zoo.starting` says of the model that it starts from: the runs
-    before and the hyperparameters.
-    """
-    import importlib.metadata
-
-    import keras
-
-    backend = keras.backend.backend()
-    packages = ("keras", backend, "numpy")
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {
-        "recipe": recipe,
-        "command": command(recipe, config, before, inherited),
-        "before": [*before],
-        "inherited": inherited or {},
-        "config": config.to_dict(),
-        "hardware": hardware(),
-        "versions": {"python": platform.python_version(), "zoo": __version__} | versions,
-    }
-
-
-def command(recipe, config, before=(), inherited=None):
-    """Returns the command line that trains `config`: the flags that differ from their defaults.
-
-    These are those of the model that it starts from, if there is one.
-    """
-    defaults, values = type(config)().to_dict() | (inherited or {}), config.to_dict()
-    workdir = f"runs/{recipe}_{config.dataset}"
-    if before:  # what the commands before left
-        values["start_from"] = "./{workdir}/{model}".format(**{"model": "model"} | before[-1])
-        workdir += f"_{len(before) + 1}"
-    flags = [f"--{name}={value}" for name, value in values.items() if value != defaults[name]]
-    return shlex.join(["python", "-m", f"recipes.{recipe}.train", f"--workdir={workdir}", *flags])
-
-
-def hardware():
-    """Returns the machine in words: CPU cores and model, or the accelerators in use."""
-    from zoo import backend
-
-    if accelerators := backend.accelerators():
-        return ", ".join(accelerators)
-    model = platform.processor() or platform.machine()
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        model = names[0] if names else model
-    return f"{os.cpu_count()} CPU cores ({model})"
 
 
 def publish(name, workdir, checkpoints=None, best=False):
@@ -75,7 +21,7 @@ def publish(name, workdir, checkpoints=None, best=False):
     What was measured on the very same weights before is kept.
 
     Args:
-        name: The model's name, `<recipe>_<dataset>` by habit.
+        name: The model's name, letters, digits, "_", "-" and "."; `<recipe>_<dataset>` by habit.
         workdir: Folder of a run of `zoo.training`.
         checkpoints: Folder of the published models; the project's own by default.
         best: Whether to publish the weights that `PeriodicFID` kept and not the newest state.
@@ -85,10 +31,14 @@ def publish(name, workdir, checkpoints=None, best=False):
 
     Raises:
         FileNotFoundError: If `workdir` holds no run with a saved state.
-        ValueError: If there are no images to test a classifier on.
+        ValueError: If the name is of another form, or there are no images to test a classifier on.
     """
     from zoo import curves
 
+    if not re.fullmatch(NAME, name):
+        raise ValueError(
+            f'A model\'s name is made of letters, digits, "_", "-" and ".", unlike {name!r}.'
+        )
     facts, model, state = _load_run(pathlib.Path(workdir), best)
     minutes = state.seconds / 60 + sum(run["minutes"] for run in facts.get("before", ()))
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
@@ -110,10 +60,12 @@ def publish(name, workdir, checkpoints=None, best=False):
             },
         }
         metadata |= FACTS[published.kind](published, scratch) | _keep_measured(folder, scratch)
-        _write_metadata(scratch, metadata)
-    for path in folder.iterdir():
-        if path.is_file() and path.name not in (*metadata["files"], *UNPINNED):
-            path.unlink()  # of a model published under this name before
+        parts = sorted({path.name for path in scratch.iterdir()} - {*UNPINNED})
+        metadata["files"] = {part: files.sha256(scratch / part) for part in parts}
+        files.write_json(scratch / "metadata.json", metadata)
+        before = hub.stated_digests(folder)  # of a model published under this name
+    for part in before.keys() - {*metadata["files"], *UNPINNED}:
+        (folder / pathlib.PurePath(part).name).unlink(missing_ok=True)
     return folder
 
 
@@ -161,54 +113,82 @@ def _keep_measured(folder, scratch):
     return kept
 
 
-def _write_metadata(folder, metadata):
-    """Writes `metadata.json` with the sha256 of all other files of the folder."""
-    parts = sorted({path.name for path in folder.iterdir() if path.is_file()} - {*UNPINNED})
-    metadata["files"] = {part: files.sha256(folder / part) for part in parts}
-    files.write_json(folder / "metadata.json", metadata)
-
-
-def measure(name, part, checkpoints=None, **options):
+def measure(name, parts=None, checkpoints=None, **options):
     """Measures a published GAN for its card, and writes card and index again.
 
     Args:
         name: The model's name.
-        part: "neighbours", "classes" (of a conditional model), or a name of
-            `zoo.measurement.PROTOCOLS`; None for all that apply.
+        parts: Of "neighbours", "classes" (of a conditional model) and the names of
+            `zoo.measurement.PROTOCOLS`; all that apply by default.
         checkpoints: Folder of the published models; the project's own by default.
         **options: `dtype`, `inception` and `progress`, as in `zoo.compare`.
 
-    Raises:
-        ValueError, FileNotFoundError: If there is no such model or it cannot be measured so.
-    """
-    from zoo import measurement, neighbours, recognition
+    Returns:
+        The parts that were measured.
 
+    Raises:
+        ValueError, FileNotFoundError: If there is no such model, one of its files is not the
+            published one, or it cannot be measured so.
+    """
     checkpoints = pathlib.Path(checkpoints or registry.bundled_checkpoints())
     names = [path.parent.name for path in _metadata(checkpoints)]
     folder = checkpoints / registry.known(name, names, "model")
     metadata = files.read_json(folder / "metadata.json")
     if registry.import_recipe(metadata["recipe"]).Config.kind != "GAN":
         raise ValueError(f"{name!r} generates no images; its card was measured when published.")
+    applicable = _measurable_parts(metadata)
+    parts = applicable if parts is None else [*parts]
+    for part in parts:  # before the hours of the first
+        if part not in applicable:
+            raise ValueError(
+                f"There is no {part!r} to measure of {name}; accepted are {', '.join(applicable)}."
+            )
+    hub.check_digests(folder, metadata["files"])
+    for part in parts:
+        _measure_part(folder, part, **options)
+        write_cards(checkpoints)
+    return parts
+
+
+def _measurable_parts(metadata):
+    """What can be measured of a model; some of it needs a classifier of its data set."""
+    from zoo import measurement
+    from zoo.metrics import extractors
+
     measurement.check_measurable(metadata["dataset"])
-    if part is None:
-        pictured = PICTURED if metadata["config"].get("num_classes") else ("neighbours",)
-        for each in (*pictured, *measurement.PROTOCOLS):
-            measure(name, each, checkpoints, **options)
-        return
+    classifier = metadata["dataset"] in extractors.classifiers().values()
+    conditional = classifier and metadata["config"].get("num_classes")
+    pictured = PICTURED if conditional else ("neighbours",)
+    protocols = measurement.PROTOCOLS.items()
+    return [
+        *pictured,
+        *(name for name, plan in protocols if classifier or plan.extractor != "classifier"),
+    ]
+
+
+def _measure_part(folder, part, **options):
+    from zoo import measurement, neighbours, recognition
+
     if part in PICTURED:
         check = {"neighbours": neighbours, "classes": recognition}[part].check
-        model, progress = hub.load_folder(folder), options.get("progress", True)
+        written, progress = f"{part}.png", options.get("progress", True)
         with measurement.unchanged(folder):
-            found = {part: check(model, folder / f"{part}.png", progress=progress)}
+            found = {part: check(hub.load_folder(folder), folder / written, progress=progress)}
     else:
+        written = measurement.RECORD
         found = {"metrics": measurement.summary(measurement.measure(folder, part, **options))}
     # Read again: another measurement may have ended meanwhile.
-    _write_metadata(folder, files.read_json(folder / "metadata.json") | found)
-    write_cards(checkpoints)
+    metadata = files.read_json(folder / "metadata.json") | found
+    digests = metadata["files"] | {written: files.sha256(folder / written)}
+    metadata["files"] = dict(sorted(digests.items()))
+    files.write_json(folder / "metadata.json", metadata)
 
 
 def halve(path):
-    """Rewrites a weights file with float16 instead of float32 arrays; Keras loads them alike."""
+    """Rewrites a weights file with float16 instead of float32 arrays; Keras loads them alike.
+
+    An array that holds more than float16 can (65504) stays as it is.
+    """
     import h5py
     import numpy as np
 
@@ -216,8 +196,10 @@ def halve(path):
         if isinstance(item, h5py.Group):
             copied = target.require_group(name)
         else:
-            half = item.dtype == np.float32
-            copied = target.create_dataset(name, data=item[()], dtype="float16" if half else None)
+            array = item[()]
+            if array.dtype == np.float32 and np.abs(array).max(initial=0) <= LARGEST_HALF:
+                array = array.astype("float16")
+            copied = target.create_dataset(name, data=array)
         copied.attrs.update(item.attrs)
 
     with (
@@ -270,12 +252,13 @@ def _metadata(checkpoints):
 def index_entry(folder):
     """Returns what the index says of a model's folder, the sha256 of each file included."""
     metadata = files.read_json(folder / "metadata.json")
-    pinned = (*metadata["files"], "metadata.json", "README.md")
+    # Those of a file that was damaged since are not pinned: it is refused.
+    own = {part: files.sha256(folder / part) for part in ("metadata.json", "README.md")}
     return {
         "recipe": metadata["recipe"],
         "dataset": metadata["dataset"],
         "repository": f"{REPOSITORY_OWNER}/{folder.name}",
-        "files": {part: files.sha256(folder / part) for part in pinned},
+        "files": metadata["files"] | own,
     }
 
 

@@ -114,6 +114,14 @@ def import_keras(devices=True):
             importlib.import_module("zoo.gan")
             if devices:
                 importlib.import_module("keras").ops.zeros(())
+        except ModuleNotFoundError as error:
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            if error.name.partition(".")[0] != backend:
+                raise
+            raise ValueError(
+                f"Keras is to use {backend}, which is not installed: pip install {backend}, or set "
+                "KERAS_BACKEND to another."
+            ) from error
         finally:
             os.dup2(kept, 2)
             os.close(kept)

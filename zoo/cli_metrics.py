@@ -121,6 +121,6 @@ def measure(arguments):
     from zoo import cards
 
     options = {"dtype": arguments.dtype, "inception": arguments.inception}
-    for part in arguments.parts.split(",") if arguments.parts else [None]:
-        cards.measure(arguments.name, part, **options)
-        print(f"{arguments.name}: {part or 'everything'} measured", flush=True)
+    parts = arguments.parts.split(",") if arguments.parts else None
+    measured = cards.measure(arguments.name, parts, **options)
+    print(f"{arguments.name}: {', '.join(measured)} measured")

@@ -48,6 +48,8 @@ class RecipeConfig:
     @classmethod
     def from_dict(cls, values):
         """Builds a config from a dict; a key that is no hyperparameter is a `ValueError`."""
+        if not isinstance(values, dict):
+            raise ValueError(f"Hyperparameters are a dict by name, not {values!r}.")
         names = [field.name for field in dataclasses.fields(cls)]
         for key in values:
             if key not in names:

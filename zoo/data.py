@@ -14,11 +14,11 @@ import zlib
 
 import keras
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
+
+from zoo import pictures
 
 NAMED = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
-# What Pillow raises for a file that is damaged, of another kind or too large to be meant.
-NO_PICTURE = (OSError, SyntaxError, Image.DecompressionBombError)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
@@ -65,8 +65,9 @@ class ArrayImages:
         """Returns these images as (height, width, channels), resampled and recoloured as needed."""
         if self.images.shape[1:] == tuple(shape):
             return self
-        pictures = (Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in self.images)
-        return ArrayImages(np.stack([to_array(p, shape) for p in pictures]), self.labels)
+        opened = (Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in self.images)
+        resized = np.stack([pictures.to_array(picture, shape) for picture in opened])
+        return ArrayImages(resized, self.labels)
 
 
 class FolderImages:
@@ -110,8 +111,8 @@ class FolderImages:
     def _read(self, path):
         try:
             with Image.open(path) as picture:
-                return to_array(picture, self.shape)
-        except NO_PICTURE as error:
+                return pictures.to_array(picture, self.shape)
+        except pictures.NO_PICTURE as error:
             raise ValueError(f"{str(path)!r} is not a readable picture: {error}") from error
 
     def resized(self, shape):
@@ -158,28 +159,9 @@ def split(images, fraction, seed):
         raise ValueError(f"The fraction must lie in [0, 1), but is {fraction!r}.")
     indices = np.random.default_rng([seed, 2]).permutation(len(images))
     count = round(fraction * len(images))
+    if count == len(images):
+        raise ValueError(f"A fraction of {fraction} of {count} images leaves none to train on.")
     return Subset(images, np.sort(indices[count:])), Subset(images, np.sort(indices[:count]))
-
-
-def to_array(picture, shape):
-    """Crops a Pillow image to the aspect ratio of `shape`, resizes and recolours it.
-
-    Args:
-        picture: A `PIL.Image.Image`.
-        shape: (height, width, channels), channels being 1 (grey) or 3 (RGB).
-
-    Returns:
-        uint8 array of that shape.
-    """
-    height, width, channels = shape
-    picture = ImageOps.exif_transpose(picture)  # upright, however the camera was held
-    picture = picture.convert("L" if channels == 1 else "RGB")
-    if picture.size != (width, height):
-        scale = min(picture.width / width, picture.height / height)
-        left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
-        box = (left, top, left + scale * width, top + scale * height)
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS, box)
-    return np.asarray(picture, np.uint8).reshape(shape)
 
 
 def load(source, split="train"):
@@ -240,8 +222,14 @@ def _load_named(name, split):
 
 
 def as_images(x, y=None):
-    """Returns `x` if it is a data source of the zoo, else `ArrayImages(x, y)`."""
+    """Returns `x` if it is a data source of the zoo, else `ArrayImages(x, y)`.
+
+    Raises:
+        ValueError: For a source, which has its own labels, and labels.
+    """
     if isinstance(x, (ArrayImages, FolderImages, Subset)):
+        if y is not None:
+            raise ValueError("Labels go with an array of images; a data source has its own.")
         return x
     return ArrayImages(x, y)
 

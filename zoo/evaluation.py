@@ -59,7 +59,7 @@ def compare(
         seed: of generated images and of random subsets.
         dtype: "float32" or "bfloat16", of the Inception network.
         inception: path of the Inception weights; `$ZOO_INCEPTION` or the cache by default.
-        cache: name for the subject's own features on disk, where it is one and will not change.
+        cache: name for the own features on disk of a single subject that will not change.
         progress: whether to report images and time left on stderr.
 
     Returns:
@@ -73,6 +73,8 @@ def compare(
     if unknown or not metrics:
         wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"
         raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
+    if cache and len(subjects) > 1:
+        raise ValueError("A name in the cache is that of one subject: measure them one by one.")
     opened = [measurable.open_subject(subject, samples, seed) for subject in subjects]
     smallest = min(subject.count for subject in opened)
     if any(subject.count > smallest for subject in opened):
@@ -109,6 +111,11 @@ def _measure(extractor, subject, real, metrics, seed, cache, label):
         keep = bool(_FEATURES & set(metrics))
         options = {"total": subject.count, "progress": label}
         fake = collect.collect(extractor, subject.stream, keep, cache, **options)
+        if fake.statistics.count != subject.count:
+            raise ValueError(
+                f"The cache holds {cache!r} of {fake.statistics.count:,} images, not of "
+                f"{subject.count:,}: choose another name."
+            )
         values |= scores(metrics, real, fake, seed)
     if "is" in metrics:
         probabilities = np.concatenate([extractor.predict(images) for images in subject.stream()])

@@ -8,7 +8,7 @@ from zoo import backend, data, losses, penalties, registry, sampling
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.model import RecipeModel, check_images, to_float
-from zoo.optimizers import make_optimizers
+from zoo.optimizers import AdversarialOptimizer, make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
 
@@ -136,6 +136,11 @@ class GAN(RecipeModel):
             self.generator.trainable = False
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
         optimizer = optimizer or self.make_optimizer()
+        if not isinstance(optimizer, AdversarialOptimizer):
+            raise ValueError(
+                "A GAN trains with two optimizers: compile it with "
+                f"zoo.optimizers.AdversarialOptimizer(generator, discriminator), not {optimizer!r}."
+            )
         optimizer.build(
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
         )

@@ -137,7 +137,7 @@ def describe(folder):
     """
     described = read_json(folder / "config.json")
     classes = {f"zoo>{name}": name for name in registry.CLASSES}
-    kind, config = described.get("registered_name"), described.get("config")
+    kind, config = str(described.get("registered_name")), described.get("config")
     if kind not in classes or not isinstance(config, dict) or "recipe" not in config:
         raise ValueError(f"{str(folder)!r} does not hold a model of the zoo, but {kind!r}.")
     unknown = set(config) - {"recipe", "config", "name"}

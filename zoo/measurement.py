@@ -62,22 +62,25 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
     Args:
         folder: of the model.
         protocol: a name of `PROTOCOLS`.
-        dtype, inception, progress: as in `zoo.compare`.
+        dtype, inception, progress: as in `zoo.compare`; the classifier is always in float32.
 
     Returns:
         The record, as it is in the folder's `measurements.json`.
 
     Raises:
-        ValueError: the model was trained on images without a test split, or for a missing
-            classifier.
+        ValueError: the model was trained on images without a test split, for a missing classifier,
+            or where the record so far was edited.
     """
     if protocol not in PROTOCOLS:
         raise ValueError(f"There is no protocol {protocol!r}; accepted are {', '.join(PROTOCOLS)}.")
     plan = PROTOCOLS[protocol]
+    _check_record(folder, read(folder))
+    weights = files.sha256(folder / hub.WEIGHTS)
     model = hub.load_folder(folder)
     dataset = model.config.dataset
     check_measurable(dataset)
-    weights = files.sha256(folder / hub.WEIGHTS)
+    if plan.extractor == "classifier":
+        dtype = "float32"
     extractor = extractors.get(plan.extractor, dataset, dtype, inception)
     name = f"{folder.name}-{weights[:8]}-seed{{}}-{plan.samples}"
     options = {"extractor": extractor, "progress": progress}
@@ -99,6 +102,7 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
     floor = _floor(model, plan, options) if plan.floor else None
     _check_weights(folder, weights)
     record = read(folder)
+    _check_record(folder, record)
     if record.get("weights") != weights:
         record = {"weights": weights, "results": {}}
     record["results"][protocol] = {"samples": results, "floor": floor}
@@ -172,6 +176,11 @@ def digest(record):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _check_record(folder, record):
+    if record and record.get("digest") != digest(record):
+        raise ValueError(f"{folder.name}: {RECORD} was edited after the measurement.")
+
+
 def summary(record):
     """Returns a card's metrics, one dict for each number, in the order of `PROTOCOLS`.
 
@@ -214,9 +223,8 @@ def check(folder, metadata):
     record = read(folder)
     if not record and not metadata.get("metrics"):
         return
-    if record.get("digest") != digest(record):
-        raise ValueError(f"{folder.name}: {RECORD} was edited after the measurement.")
-    if record["weights"] != files.sha256(folder / hub.WEIGHTS):
+    _check_record(folder, record)
+    if record.get("weights") != files.sha256(folder / hub.WEIGHTS):
         raise ValueError(f"{folder.name}: {RECORD} was measured on other weights.")
     if summary(record) != metadata.get("metrics"):
         raise ValueError(f"{folder.name}: metadata.json states other numbers than were measured.")

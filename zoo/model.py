@@ -120,20 +120,36 @@ class RecipeModel(keras.Model):
         """Saves what is needed to use the model: config and networks, not the state of training.
 
         Args: As for `keras.Model.save`; `zipped=False` writes the directory format.
+
+        Raises:
+            ValueError: For another format than Keras's own, or what exists and is not to be
+                overwritten.
         """
+        where, path = str(filepath), pathlib.Path(filepath)
+        on_hub = where.startswith("hf://")
+        if zipped is None:
+            zipped = not on_hub
+        if zipped and not where.endswith(".keras"):
+            raise ValueError(
+                f"{where!r} must end in .keras, or be a folder: save with zipped=False."
+            )
+        if not overwrite and not on_hub and path.exists():
+            raise ValueError(f"{where!r} exists already, and overwrite is False.")
+        if not on_hub and (path.is_dir() if zipped else path.is_file()):
+            raise ValueError(f"{where!r} exists already, as a {'folder' if zipped else 'file'}.")
         if self.compiled:
             bare = type(self)(self.recipe, self.config, self.name)
             for network in self.networks:
                 getattr(bare, network).set_weights(getattr(self, network).get_weights())
             return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        if str(filepath).endswith(".keras") or str(filepath).startswith("hf://"):
-            return super().save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
-        if not overwrite and pathlib.Path(filepath).exists():
-            raise ValueError(f"{str(filepath)!r} exists already, and overwrite is False.")
-        with files.atomic_folder(filepath) as folder:
-            files.check_space(folder, storage(self.variables))
-            super().save(folder.absolute(), zipped=zipped, **kwargs)
-            (folder / "assets").rmdir()  # Keras's folder for assets; there are none
+        if on_hub:
+            return super().save(filepath, zipped=zipped, **kwargs)
+        place = files.atomic_path if zipped else files.atomic_folder
+        with place(path) as scratch:
+            files.check_space(scratch.parent, storage(self.variables))
+            super().save(scratch.absolute(), zipped=zipped, **kwargs)
+            if not zipped:
+                (scratch / "assets").rmdir()  # Keras's folder for assets; there are none
 
     def get_config(self):
         return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}

@@ -33,6 +33,18 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
         return [*super().variables, *self.generator.variables, *self.discriminator.variables]
 
     @property
+    def learning_rate(self):
+        """The generator's."""
+        return self.generator.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        raise ValueError(
+            "A GAN has two learning rates: set those of optimizer.generator and "
+            "optimizer.discriminator."
+        )
+
+    @property
     def iterations(self):
         """Generator steps taken."""
         return self.generator.iterations

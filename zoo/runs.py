@@ -12,7 +12,7 @@ RECORD = "record.json"  # of a state
 
 def states(workdir):
     """Returns the folders of a run's saved states, the oldest first."""
-    return sorted((pathlib.Path(workdir) / "state").glob("step_*"))
+    return sorted((pathlib.Path(workdir) / "state").glob("step_*"), key=step_of)
 
 
 def facts(workdir):
@@ -68,8 +68,13 @@ def list_runs(folder):
     return [
         _describe(workdir, folder, of)
         for workdir, of in facts.items()
-        if {"recipe", "config"} <= of.keys()  # others' files of that name are not ours
+        if _is_ours(of)  # others write files of that name too
     ]
+
+
+def _is_ours(facts):
+    config = facts.get("config")
+    return "recipe" in facts and isinstance(config, dict) and "steps" in config
 
 
 def _read(path):

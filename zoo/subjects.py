@@ -5,9 +5,9 @@ import pathlib
 import typing
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 
-from zoo import data, hub, registry, sampling
+from zoo import data, hub, pictures, registry, sampling
 
 SAMPLES = 10_000
 SPLITS = ("train", "test")
@@ -164,10 +164,10 @@ def _own_shape(folder):
     for path in folder.paths:
         try:
             with Image.open(path) as picture:
-                sideways = picture.getexif().get(ExifTags.Base.Orientation, 1) > 4
+                sideways = pictures.orientation(picture) in (5, 6, 7, 8)
                 sizes.setdefault(picture.size[::-1] if sideways else picture.size, path.name)
-                grey = grey and picture.mode in ("1", "L")
-        except data.NO_PICTURE as error:
+                grey = grey and picture.mode.startswith(("1", "L", "I;16"))
+        except pictures.NO_PICTURE as error:
             raise ValueError(f"{str(path)!r} is not a readable picture: {error}") from error
     if len(sizes) > 1:
         (first, a), (second, b), *_ = sizes.items()
@@ -201,7 +201,13 @@ def open_reference(reference, subjects):
         images = data.as_images(reference).resized(shape)
         return Reference("images", None, lambda: Blocks(images), None)
     if reference in SPLITS:
-        reference = _training_source(subjects), reference
+        source = _training_source(subjects)
+        if reference == "test" and source not in data.NAMED:
+            raise ValueError(
+                f"{source!r} has no test split: name the images to compare with, such as "
+                "--reference folder:DIR, or train for those of the training."
+            )
+        reference = source, reference
     elif not isinstance(reference, tuple):
         found = data_source(str(reference))
         if found is None:

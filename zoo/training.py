@@ -9,7 +9,7 @@ import tempfile
 import keras
 import numpy as np
 
-from zoo import backend, callbacks, cards, data, files, registry, runs, starting
+from zoo import backend, callbacks, data, files, policy, provenance, registry, runs, starting
 from zoo.collapse import CollapseWarning
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.interruption import StopOnSignal
@@ -82,11 +82,13 @@ def _train(recipe, config, workdir, prepare):
     """
     if config.save_every % config.steps_per_execution or config.steps % config.steps_per_execution:
         raise ValueError("steps_per_execution must divide save_every and steps.")
-    with _placed(config, workdir) as (workdir, scope):
+    with (
+        _placed(config, workdir) as (workdir, scope),
+        policy.dtype_policy(config.precision),
+    ):
         if config.deterministic:
             backend.make_deterministic()
         keras.utils.set_random_seed(config.seed)
-        keras.config.set_dtype_policy(config.precision)
         images = data.load(config.dataset).resized(config.image_shape)
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
@@ -153,7 +155,7 @@ def _facts(recipe, config, workdir):
     earlier = runs.facts(workdir)
     before = earlier.get("before", []) if earlier else starting.runs_before(config.start_from)
     inherited = starting.hyperparameters(config.start_from, type(config), workdir)
-    facts = cards.run_facts(recipe, config, before, inherited)
+    facts = provenance.run_facts(recipe, config, before, inherited)
     if earlier:
         differ = ["recipe"]
         if earlier["recipe"] == recipe:

@@ -38,11 +38,11 @@ def verify(name, quick=False, *, inception=None, progress=True):
             extractor are missing.
     """
     folder, digests = hub.locate(name)
-    path = folder / "metadata.json"
-    metadata = files.read_json(path) if path.is_file() else {}
-    if "files" not in metadata:  # Keras writes a metadata.json too
+    stated = hub.stated_digests(folder)
+    if not stated:  # Keras writes a metadata.json too
         raise FileNotFoundError(f"{str(folder)!r} has no card: only published models have one.")
-    yield (check := _files(folder, digests | metadata["files"]))
+    metadata = files.read_json(folder / "metadata.json")
+    yield (check := _files(folder, digests | stated))
     if not check.holds:
         return
     model = hub.load_folder(folder)

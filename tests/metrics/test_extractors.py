@@ -75,6 +75,15 @@ def test_the_classifier_of_a_data_set(published):
         np.testing.assert_allclose(extractor.predict(images), published.predict(images), rtol=1e-5)
 
 
+def test_two_classifiers_of_a_data_set_are_not_chosen_from(published, monkeypatch):
+    entry = registry.index()["classifier_tiny"]
+    index = {"a_study": entry, "classifier_tiny": entry}
+    monkeypatch.setattr(registry, "index", lambda: index)
+    with pytest.raises(ValueError, match="a_study and classifier_tiny are published classifiers"):
+        extractors.get("classifier", "fashion_mnist")
+    assert extractors.get("classifier_tiny").name == "classifier_tiny"
+
+
 def test_a_run_in_half_precision_measures_in_full(published):
     """The cache knows extractors by their weights: the numbers must not depend on the policy."""
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)

@@ -225,7 +225,9 @@ def test_weights_of_another_network_are_refused(tmp_path, network, weights):
     path = tmp_path / "weights.npz"
     fetch.save_arrays(path, weights)
     contents = [path.read_bytes(), path.read_bytes()[:1000], b"", b"<html>", b"\x93NUMPY"]
-    for content in contents:
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    for content in (*contents, array.getvalue()):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"weights\.npz is not the FID Inception"):
             inception.load_weights(network, path)

@@ -1,6 +1,7 @@
 """The FID during training: its numbers, the best model, resuming, and the files it ends up in."""
 
 import csv
+import errno
 import json
 
 import keras
@@ -10,7 +11,7 @@ from extractors_for_tests import Quarters
 
 import zoo
 from recipes.wgan_gp import Config
-from zoo import training
+from zoo import files, training
 from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
 from zoo.train_state import TrainState
@@ -75,6 +76,25 @@ def test_the_best_generator_is_kept_and_a_resumed_run_knows_it(gan, real, tmp_pa
     gan.fit(real, epochs=1, callbacks=[other], **options)
     record = json.loads((tmp_path / "best" / "fid.json").read_text())
     assert (record["fid"], record["samples"]) == (other.best, 30), "another way of measuring"
+
+
+def test_a_record_is_never_of_other_weights(gan, real, tmp_path, monkeypatch):
+    """Whatever ends the process between the two, no record says more than the weights hold."""
+    keeper = callback(real, tmp_path / "best")
+    gan.fit(real, epochs=1, steps_per_epoch=1, verbose=0, callbacks=[keeper])
+    keeper = callback(real, tmp_path / "best")
+    monkeypatch.setattr(files, "write_json", full)
+    keeper.set_model(gan)
+    keeper.on_train_begin()
+    keeper.best = np.inf
+    with pytest.raises(OSError, match="No space left"):
+        keeper.on_epoch_end(1, {})
+    assert not (tmp_path / "best" / "fid.json").exists()
+    assert zoo.load(tmp_path / "best").sample(1, seed=0).shape
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_worse_model_replaces_nothing(gan, real, tmp_path):

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import cards, registry
+from zoo import provenance, registry
 from zoo.optimizers import AdversarialOptimizer
 
 SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
@@ -66,7 +66,7 @@ def main(out):
     for name in zoo.list_models():
         results[f"outputs {name}"] = outputs(zoo.load(name))
     loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)
-    np.savez(out, loaded=sorted(loaded), hardware=cards.hardware(), **results)
+    np.savez(out, loaded=sorted(loaded), hardware=provenance.hardware(), **results)
 
 
 if __name__ == "__main__":

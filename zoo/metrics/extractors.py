@@ -1,7 +1,5 @@
 """Feature extractors by name."""
 
-import contextlib
-
 from zoo import registry
 from zoo.metrics import features
 
@@ -27,43 +25,37 @@ def get(name, dataset=None, dtype="float32", weights=None):
         return name
     if name == "inception":
         from zoo.metrics import inception
+        from zoo.policy import dtype_policy
 
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
-        with _full_precision():
+        with dtype_policy("float32"):  # that of a training run must not change what is measured
             return inception.Inception(weights, DTYPES[dtype])
     if dtype != "float32":
         raise ValueError("Only the inception extractor has another dtype than float32.")
     published = classifiers()
     if name == "classifier":
-        name = next((model for model, of in published.items() if of == dataset), None)
-        if name is None:
+        found = [model for model, of in published.items() if of == dataset]
+        if len(found) > 1:
+            raise ValueError(
+                f"{' and '.join(found)} are published classifiers of {dataset!r}: name one."
+            )
+        if not found:
             known = ", ".join(sorted(set(published.values())))
             raise ValueError(
                 f"There is no published classifier of {dataset!r}"
                 + (f", only of {known}" if known else "")
                 + ": use --extractor inception, and train without --fid_every."
             )
+        (name,) = found
     if name not in published:
         accepted = ", ".join([*NAMES, *published])
         raise ValueError(f"There is no extractor {name!r}; accepted are {accepted}.")
     from zoo.metrics import classifier_features
+    from zoo.policy import dtype_policy
 
-    with _full_precision():
+    with dtype_policy("float32"):
         return classifier_features.classifier_extractor(name)
-
-
-@contextlib.contextmanager
-def _full_precision():
-    """Builds networks in float32: the policy of a training run must not change what is measured."""
-    import keras
-
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
 
 
 def classifiers():

@@ -72,6 +72,8 @@ class PeriodicFID(keras.callbacks.Callback):
         if self.best is None or fid < self.best:
             self.best = fid
             if self.folder:
+                # Weights without a record are no best ones; never those of another record.
+                (self.folder / RECORD).unlink(missing_ok=True)
                 self.model.save(self.folder, zipped=False)
                 record = {"fid": fid, "step": self.model.step} | self._how
                 files.write_json(self.folder / RECORD, record)

@@ -1,0 +1,58 @@
+"""A picture file as an array."""
+
+import struct
+
+import numpy as np
+from PIL import ExifTags, Image
+
+# What Pillow raises for a file that is damaged, of another kind or too large to be meant.
+NO_PICTURE = (
+    *(OSError, SyntaxError, ValueError, TypeError, struct.error),
+    Image.DecompressionBombError,
+)
+# How to put a picture upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def to_array(picture, shape):
+    """Crops a Pillow image to the aspect ratio of `shape`, resizes and recolours it.
+
+    Args:
+        picture: A `PIL.Image.Image`.
+        shape: (height, width, channels), channels being 1 (grey) or 3 (RGB).
+
+    Returns:
+        uint8 array of that shape.
+
+    Raises:
+        ValueError: If its pixels are neither of 8 nor of 16 bits.
+    """
+    height, width, channels = shape
+    turn = _TURNS.get(orientation(picture))
+    if picture.mode.startswith("I;16"):  # Pillow would cut off what 8 bits do not hold
+        picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+    elif picture.mode in ("I", "F"):
+        raise ValueError(f"its pixels are of {picture.mode}, 32 bits each, not 8 or 16.")
+    if turn is not None:
+        picture = picture.transpose(turn)
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        scale = min(picture.width / width, picture.height / height)
+        left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
+        box = (left, top, left + scale * width, top + scale * height)
+        box = np.clip(box, 0, (*picture.size, *picture.size))  # against rounding
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS, tuple(box))
+    return np.asarray(picture, np.uint8).reshape(shape)
+
+
+def orientation(picture):
+    """Returns how the camera was held, 1 to 8, as a Pillow image's EXIF has it; 1 is upright."""
+    return picture.getexif().get(ExifTags.Base.Orientation, 1)
