@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import zoo.classifier
 import zoo.gan  # noqa: F401  (imported here once for all runs)
 from recipes.wgan_gp import Config
-from zoo import cli, training
+from zoo import console, training
 
 
 def run(workdir, log, hyperparameters):
@@ -21,5 +21,5 @@ def run(workdir, log, hyperparameters):
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.argv = ["train"]
-    with cli.user_errors():
+    with console.user_errors():
         training.train_gan("wgan_gp", Config(**hyperparameters), workdir)

@@ -77,11 +77,11 @@ def compare(arguments):
 
 
 def _compare(subjects, arguments):
-    from zoo import cli, files
+    from zoo import console, files
 
     if arguments.json:
         files.check_parent(arguments.json)  # before the hour of work, not after
-    cli.import_keras()
+    console.import_keras()
     from zoo import evaluation
 
     results = evaluation.compare(
@@ -100,9 +100,9 @@ def _compare(subjects, arguments):
 
 
 def verify(arguments):
-    from zoo import cli
+    from zoo import console
 
-    cli.import_keras()
+    console.import_keras()
     from zoo import verification
 
     failed = 0
@@ -115,9 +115,9 @@ def verify(arguments):
 
 
 def measure(arguments):
-    from zoo import cli
+    from zoo import console
 
-    cli.import_keras()
+    console.import_keras()
     from zoo import cards
 
     options = {"dtype": arguments.dtype, "inception": arguments.inception}

@@ -3,7 +3,7 @@
 import sys
 
 import zoo
-from zoo import cli, labelled
+from zoo import console, labelled
 
 
 def load(name="classifier_fmnist"):
@@ -13,8 +13,8 @@ def load(name="classifier_fmnist"):
 
 def main(name="classifier_fmnist"):
     """Prints the accuracy on the test images of the model's own data set."""
-    with cli.user_errors():
-        cli.import_keras()
+    with console.user_errors():
+        console.import_keras()
         model = load(name)
         images = labelled.test_images(model.config)
         accuracy = model.evaluate(images)["accuracy"]

@@ -1,0 +1,71 @@
+"""What every command does around its work: errors of one line, and a quiet start of Keras."""
+
+import contextlib
+import functools
+import importlib
+import os
+import pathlib
+import sys
+import warnings
+
+
+@contextlib.contextmanager
+def user_errors():
+    """Turns the zoo's errors into one line and exit code 1, and its warnings into one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = functools.partial(_warn, warnings.showwarning)
+            yield
+    except (ValueError, FileNotFoundError, FloatingPointError, ConnectionError) as error:
+        fail(error, 1)
+    except OSError as error:  # such as a full disk
+        where = f": {error.filename!r}" if error.filename else ""
+        fail(f"{error.strerror or error}{where}", 1)
+    except KeyboardInterrupt as interruption:
+        fail(str(interruption) or "interrupted", getattr(interruption, "exit_code", 130))
+
+
+def import_keras(devices=True):
+    """Imports Keras and looks for devices without the lines TensorFlow prints then.
+
+    No setting turns them off; an error line is then the only line. The file descriptor is
+    redirected because they come from C++; Python's errors are raised as ever.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            importlib.import_module("zoo.gan")
+            if devices:
+                importlib.import_module("keras").ops.zeros(())
+        except ModuleNotFoundError as error:
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            if error.name.partition(".")[0] != backend:
+                raise
+            raise ValueError(
+                f"Keras is to use {backend}, which is not installed: pip install {backend}, or set "
+                "KERAS_BACKEND to another."
+            ) from error
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def fail(message, code):
+    """Prints one line and ends the process."""
+    print(f"{_program()}: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _warn(others, message, category, *where, **options):
+    """Prints a warning for people as one line, without the place in the source; not `others`."""
+    if category is UserWarning:
+        print(f"{_program()}: warning: {message}", file=sys.stderr, flush=True)
+    else:
+        others(message, category, *where, **options)
+
+
+def _program():
+    return pathlib.Path(sys.argv[0]).name.replace("__main__.py", "zoo")
