@@ -234,6 +234,7 @@ def test_the_cards_are_what_their_facts_generate():
 def test_the_table_of_models_states_every_fid():
     row = {"name": "fid", "standard_error": 0.02, "samples": 10_000, "extractor": "a_classifier"}
     inception = {"split": "test", "extractor": "inception_v3_2015_12_05"}
+    rough = "inception_v3_2015_12_05_bfloat16"
     metadata = {
         "name": "dresses",
         "recipe": "cbn_resnet",
@@ -243,6 +244,7 @@ def test_the_table_of_models_states_every_fid():
         "metrics": [
             row | {"protocol": "quick", "split": "test", "value": 0.5},
             row | inception | {"protocol": "test", "value": 9.71},
+            row | {"protocol": "test", "split": "test", "value": 9.7, "extractor": rough},
             row | inception | {"protocol": "test", "name": "kid", "value": 0.004},
         ],
         "classes": {"accuracy": 0.9512},
@@ -253,7 +255,8 @@ def test_the_table_of_models_states_every_fid():
         "Fashion-MNIST",
         "generator 1,234",
         "FID over a_classifier 0.5 ± 0.02 (10,000 samples, test)<br>"
-        "FID 9.71 ± 0.02 (10,000 samples, test)<br>95.1% recognised as their class",
+        f"FID 9.71 ± 0.02 (10,000 samples, test)<br>FID over {rough} 9.7 ± 0.02 (10,000 samples, "
+        "test)<br>95.1% recognised as their class",
     ]
     assert "checkpoints/dresses/samples.png" in found
     assert "old" not in found
@@ -282,7 +285,7 @@ def test_a_number_edited_by_hand_is_found(copy, file, change, message):
         measurement.check(copy, files.read_json(copy / "metadata.json"))
 
 
-def test_measuring_certifies_nothing_that_was_damaged(copy, tmp_path):
+def test_measuring_certifies_nothing_that_was_damaged(copy):
     """Neither the measurement nor the index states the sha256 of a file that is another now."""
     (copy / "curves.png").write_text("truncated")
     with pytest.raises(ValueError, match=r"curves\.png' is not the published file"):
@@ -304,6 +307,9 @@ def test_what_needs_a_classifier_is_left_out_without_one(measured, monkeypatch):
     monkeypatch.setattr(measurement, "PROTOCOLS", PLANNED)
     conditional = metadata | {"config": metadata["config"] | {"num_classes": 10}}
     assert cards._measurable_parts(conditional) == ["neighbours", "test", "train"]
+    # And not that a classifier has no bfloat16: all parts are measured with one dtype.
+    with pytest.raises(ValueError, match="no published classifier of 'fashion_mnist'"):
+        measurement.measure(measured, "quick", dtype="bfloat16")
     entry = {"recipe": "classifier", "dataset": "fashion_mnist"}
     monkeypatch.setattr(registry, "index", lambda: {"classifier_fmnist": entry})
     everything = ["neighbours", "classes", "test", "train", "quick"]

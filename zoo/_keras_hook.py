@@ -30,7 +30,8 @@ class _RegisterAfterKeras(importlib.abc.MetaPathFinder):
 
             def execute_and_register(module):
                 execute(module)  # if it fails, the next import comes by again
-                sys.meta_path.remove(self)
+                if self in sys.meta_path:  # another spec of Keras may have been run already
+                    sys.meta_path.remove(self)
                 _register()
 
             spec.loader.exec_module = execute_and_register

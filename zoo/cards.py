@@ -11,7 +11,6 @@ REPOSITORY_OWNER = "keras-gan-zoo"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 SAMPLE_SEED = 0
 PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
-LARGEST_HALF = 65504.0
 UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
 
 
@@ -187,17 +186,19 @@ def _measure_part(folder, part, **options):
 def halve(path):
     """Rewrites a weights file with float16 instead of float32 arrays; Keras loads them alike.
 
-    An array that holds more than float16 can (65504) stays as it is.
+    An array that holds more than float16 can, 65504, stays as it is.
     """
     import h5py
     import numpy as np
+
+    largest = np.finfo("float16").max
 
     def copy(name, item):
         if isinstance(item, h5py.Group):
             copied = target.require_group(name)
         else:
             array = item[()]
-            if array.dtype == np.float32 and np.abs(array).max(initial=0) <= LARGEST_HALF:
+            if array.dtype == np.float32 and np.abs(array).max(initial=0) <= largest:
                 array = array.astype("float16")
             copied = target.create_dataset(name, data=array)
         copied.attrs.update(item.attrs)

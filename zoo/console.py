@@ -8,6 +8,8 @@ import pathlib
 import sys
 import warnings
 
+BACKENDS = ("tensorflow", "jax", "torch")
+
 
 @contextlib.contextmanager
 def user_errors():
@@ -41,8 +43,8 @@ def import_keras(devices=True):
             if devices:
                 importlib.import_module("keras").ops.zeros(())
         except ModuleNotFoundError as error:
-            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-            if error.name.partition(".")[0] != backend:
+            backend = (error.name or "").partition(".")[0]
+            if backend not in BACKENDS:
                 raise
             raise ValueError(
                 f"Keras is to use {backend}, which is not installed: pip install {backend}, or set "

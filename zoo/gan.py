@@ -129,18 +129,18 @@ class GAN(RecipeModel):
             **kwargs: As for `keras.Model.compile`: `jit_compile`, `run_eagerly`,
                 `steps_per_execution`.
         """
-        if self.training_generator is None:
-            # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
-            self.training_generator = self.build_network("generator")
-            self.training_generator.set_weights(self.generator.get_weights())
-            self.generator.trainable = False
-        self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
         optimizer = optimizer or self.make_optimizer()
         if not isinstance(optimizer, AdversarialOptimizer):
             raise ValueError(
                 "A GAN trains with two optimizers: compile it with "
                 f"zoo.optimizers.AdversarialOptimizer(generator, discriminator), not {optimizer!r}."
             )
+        if self.training_generator is None:
+            # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
+            self.training_generator = self.build_network("generator")
+            self.training_generator.set_weights(self.generator.get_weights())
+            self.generator.trainable = False
+        self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
         optimizer.build(
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
         )

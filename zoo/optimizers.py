@@ -40,8 +40,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
     @learning_rate.setter
     def learning_rate(self, value):
         raise ValueError(
-            "A GAN has two learning rates: set those of optimizer.generator and "
-            "optimizer.discriminator."
+            "A GAN has two learning rates, which no single schedule sets: compile it with "
+            "zoo.optimizers.AdversarialOptimizer(generator, discriminator), each with its own."
         )
 
     @property

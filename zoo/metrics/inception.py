@@ -200,7 +200,7 @@ def inception_v3(dtype="float32"):
     x = _block_8(x, "mixed_10", conv, functools.partial(_max_pool, strides=1, padding="same"))
     # Averaging in float32 keeps the features' precision in the bfloat16 variant.
     averages = layers.GlobalAveragePooling2D(dtype="float32")(x)
-    return keras.Model(inputs, averages, name="inception_v3_2015_12_05")
+    return keras.Model(inputs, averages, name=fetch.NETWORK)
 
 
 def fold_batch_norm(kernel, beta, mean, variance):
@@ -282,7 +282,7 @@ class Inception:
     def __init__(self, path=None, dtype="float32"):
         path = find_weights(path)
         self.dtype = dtype.removeprefix("mixed_")
-        self.name = "inception_v3_2015_12_05" + ("" if dtype == "float32" else "_bfloat16")
+        self.name = fetch.NETWORK + ("" if dtype == "float32" else "_bfloat16")
         self._network = inception_v3(dtype)
         load_weights(self._network, path)
         self._models = {}
