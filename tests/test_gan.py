@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import files, layers, sampling
+from zoo import files, layers, penalties, sampling
 from zoo.gan import LOGS
+from zoo.model import to_float
 from zoo.layers.spectral_norm import layer_matrix
 
 
@@ -97,10 +98,21 @@ def test_discriminator_update_moves_only_the_discriminators_trainable_weights(ti
         assert moved == ("moving" in variable.name)
 
 
-def test_penalty_is_in_the_loss(tiny, pictures):
-    logs = build(tiny, penalty_weight=3.0).fit(pictures, steps_per_epoch=1, verbose=0).history
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
+def test_penalty_is_in_the_loss(tiny, pictures, penalty):
+    gan = build(tiny, penalty=penalty, penalty_weight=3.0)
+    logs = gan.fit(pictures, steps_per_epoch=1, verbose=0).history
     expected = -logs["wasserstein"][0] + 3 * logs["penalty"][0]
     np.testing.assert_allclose(logs["d_loss"][0], expected, rtol=1e-5)
+
+
+def test_r1_is_that_of_the_real_images_alone(tiny, pictures):
+    rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    gan = build(tiny, penalty="r1", penalty_weight=1.0, **rates)
+    images = np.repeat(pictures[:1], len(pictures), axis=0)
+    logs = gan.fit(images, steps_per_epoch=1, verbose=0).history
+    expected = penalties.r1(gan.discriminator, to_float(images[:1]))
+    np.testing.assert_allclose(logs["penalty"][0], float(expected), rtol=1e-5)
 
 
 def test_penalty_sees_the_critic_as_it_is_used(tiny, pictures):

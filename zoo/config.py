@@ -189,7 +189,13 @@ class GANConfig(ModelConfig):
         "Adversarial loss of both networks.",
         choices=("wasserstein", "hinge", "non_saturating", "minimax"),
     )
-    penalty_weight: float = hyperparameter(0.0, "Weight of the gradient penalty.", minimum=0)
+    penalty: str = hyperparameter(
+        "gradient_penalty",
+        "Of the discriminator's gradient: gradient_penalty pulls its norm to 1 between real and "
+        "fake images, r1 to 0 at real ones.",
+        choices=("gradient_penalty", "r1"),
+    )
+    penalty_weight: float = hyperparameter(0.0, "Weight of the penalty.", minimum=0)
     drift_weight: float = hyperparameter(
         0.0, "Weight of the mean square of the scores of real images.", minimum=0
     )

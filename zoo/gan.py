@@ -207,12 +207,7 @@ class GAN(RecipeModel):
             total = self.d_loss_fn(real_scores, fake_scores)
             penalty = ops.zeros((), "float32")
             if self.config.penalty_weight:
-                penalty = penalties.gradient_penalty(
-                    lambda x: _apply(self.discriminator, x, real_labels, training=False),
-                    real,
-                    fake,
-                    mix,
-                )
+                penalty = self._penalty(real, real_labels, fake, mix)
                 total = total + self.config.penalty_weight * penalty
             if self.config.drift_weight:
                 total = total + self.config.drift_weight * penalties.drift(real_scores)
@@ -228,6 +223,14 @@ class GAN(RecipeModel):
         logs = self._minimize(loss, self.discriminator, self.optimizer.discriminator)
         self.after_discriminator_update(self)
         return logs
+
+    def _penalty(self, real, real_labels, fake, mix):
+        def score(images):
+            return _apply(self.discriminator, images, real_labels, training=False)
+
+        if self.config.penalty == "r1":
+            return penalties.r1(score, real)
+        return penalties.gradient_penalty(score, real, fake, mix)
 
     def _update_generator(self, latents, labels):
         def loss():
