@@ -10,8 +10,8 @@ import pytest
 import zoo
 from zoo import files, layers, penalties, sampling
 from zoo.gan import LOGS
-from zoo.model import to_float
 from zoo.layers.spectral_norm import layer_matrix
+from zoo.model import to_float
 
 
 def build(tiny, **values):
@@ -104,6 +104,15 @@ def test_penalty_is_in_the_loss(tiny, pictures, penalty):
     logs = gan.fit(pictures, steps_per_epoch=1, verbose=0).history
     expected = -logs["wasserstein"][0] + 3 * logs["penalty"][0]
     np.testing.assert_allclose(logs["d_loss"][0], expected, rtol=1e-5)
+
+
+def test_a_lazy_penalty_is_seldom_and_as_much_larger(tiny, pictures):
+    rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    gan = build(tiny, penalty="r1", penalty_weight=2.0, penalty_every=3, **rates)
+    images = np.repeat(pictures[:1], len(pictures), axis=0)
+    logs = gan.fit(images, steps_per_epoch=1, epochs=3, verbose=0).history
+    penalty = float(penalties.r1(gan.discriminator, to_float(images[:1])))
+    np.testing.assert_allclose(logs["penalty"], [3 * penalty, 0.0, 0.0], rtol=1e-5)
 
 
 def test_r1_is_that_of_the_real_images_alone(tiny, pictures):

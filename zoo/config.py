@@ -196,6 +196,12 @@ class GANConfig(ModelConfig):
         choices=("gradient_penalty", "r1"),
     )
     penalty_weight: float = hyperparameter(0.0, "Weight of the penalty.", minimum=0)
+    penalty_every: int = hyperparameter(
+        1,
+        "Steps of which the first is penalised, with as many times the weight: the others are "
+        "faster.",
+        minimum=1,
+    )
     drift_weight: float = hyperparameter(
         0.0, "Weight of the mean square of the scores of real images.", minimum=0
     )

@@ -225,12 +225,24 @@ class GAN(RecipeModel):
         return logs
 
     def _penalty(self, real, real_labels, fake, mix):
+        """Returns `penalty_every` times the penalty where it is due, and 0 between.
+
+        Its mean is the penalty's then, for a part of the cost (Karras et al. 2020, Section 3.1).
+        """
+
         def score(images):
             return _apply(self.discriminator, images, real_labels, training=False)
 
-        if self.config.penalty == "r1":
-            return penalties.r1(score, real)
-        return penalties.gradient_penalty(score, real, fake, mix)
+        def due():
+            if self.config.penalty == "r1":
+                return every * penalties.r1(score, real)
+            return every * penalties.gradient_penalty(score, real, fake, mix)
+
+        every = self.config.penalty_every
+        if every == 1:
+            return due()
+        step = ops.convert_to_tensor(self.optimizer.iterations)
+        return ops.cond(step % every == 0, due, lambda: ops.zeros((), "float32"))
 
     def _update_generator(self, latents, labels):
         def loss():
