@@ -200,6 +200,7 @@ class GAN(RecipeModel):
         update_spectral_norms(self.discriminator)
         fake = self._generate(self.training_generator, latents, fake_labels, training=True)
         fake = ops.stop_gradient(ops.cast(fake, "float32"))
+        step = ops.convert_to_tensor(self.optimizer.iterations)  # JAX's `loss` knows no optimizer
 
         def loss():
             real_scores = _apply(self.discriminator, real, real_labels, training=True)
@@ -207,7 +208,7 @@ class GAN(RecipeModel):
             total = self.d_loss_fn(real_scores, fake_scores)
             penalty = ops.zeros((), "float32")
             if self.config.penalty_weight:
-                penalty = self._penalty(real, real_labels, fake, mix)
+                penalty = self._penalty(step, real, real_labels, fake, mix)
                 total = total + self.config.penalty_weight * penalty
             if self.config.drift_weight:
                 total = total + self.config.drift_weight * penalties.drift(real_scores)
@@ -224,7 +225,7 @@ class GAN(RecipeModel):
         self.after_discriminator_update(self)
         return logs
 
-    def _penalty(self, real, real_labels, fake, mix):
+    def _penalty(self, step, real, real_labels, fake, mix):
         """Returns `penalty_every` times the penalty where it is due, and 0 between.
 
         Its mean is the penalty's then, for a part of the cost (Karras et al. 2020, Section 3.1).
@@ -241,7 +242,6 @@ class GAN(RecipeModel):
         every = self.config.penalty_every
         if every == 1:
             return due()
-        step = ops.convert_to_tensor(self.optimizer.iterations)
         return ops.cond(step % every == 0, due, lambda: ops.zeros((), "float32"))
 
     def _update_generator(self, latents, labels):
