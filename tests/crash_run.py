@@ -4,6 +4,7 @@ import csv
 import multiprocessing
 import os
 import shutil
+import signal
 import time
 
 import crash_child
@@ -107,6 +108,23 @@ class Run:
 
     def wait_for_step(self, step):
         assert self.wait_for(lambda: self.step() >= step), self.log.read_text()
+
+    def freeze_in_save(self, rng):
+        """Stops the process at a random moment of a save; it is then to be killed.
+
+        A frozen process tells whether the moment was one: how long a save takes differs between
+        machines, and one that was over is gone on with.
+        """
+        while self.wait_for(self.in_save):
+            time.sleep(rng.uniform(0, 0.02))
+            self.signal(signal.SIGSTOP)
+            time.sleep(0.01)  # until its threads stand still
+            if self.in_save():
+                return
+            self.signal(signal.SIGCONT)
+
+    def in_save(self):
+        return list((self.workdir / "state").glob(".writing-*"))
 
     def signal(self, number):
         os.kill(self.process.pid, number)
