@@ -1,5 +1,6 @@
 """A model and sets of images small enough to train with in a second."""
 
+import keras
 import numpy as np
 
 TINY = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 1}
@@ -14,3 +15,18 @@ def small_named(name, split):
     rng = np.random.default_rng(count)
     images = rng.integers(0, 256, (count, *data.NAMED[name]), np.uint8)
     return data.ArrayImages(images, np.arange(count) % 10)
+
+
+def build(tiny, **values):
+    """Returns a compiled model; the same weights whenever it is asked for."""
+    import zoo
+
+    keras.utils.set_random_seed(0)
+    gan = zoo.GAN("wgan_gp", tiny | values)
+    gan.compile()
+    return gan
+
+
+def weights(network):
+    """Copies the weights of a network."""
+    return [np.array(w) for w in network.get_weights()]

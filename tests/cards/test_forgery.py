@@ -1,0 +1,136 @@
+"""Cards are verified; and what a forger would change is found."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from published import NAME, edit
+
+import zoo
+from zoo import cards, cli, files, hub, measurement, verification
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("metadata.json", lambda m: m["metrics"][0].update(value=1.0), "states other numbers"),
+        ("metadata.json", lambda m: m["metrics"].pop(), "states other numbers"),
+        ("metadata.json", lambda m: m.pop("metrics"), "states other numbers"),
+        (
+            "measurements.json",
+            lambda r: r["results"]["test"]["samples"][0]["metrics"]["fid"].update(value=1.0),
+            "was edited after the measurement",
+        ),
+        ("measurements.json", lambda r: r.update(weights="0" * 64), "was edited after"),
+    ],
+)
+def test_a_number_edited_by_hand_is_found(copy, file, change, message):
+    measurement.check(copy, files.read_json(copy / "metadata.json"))
+    edit(copy / file, change)
+    with pytest.raises(ValueError, match=message):
+        measurement.check(copy, files.read_json(copy / "metadata.json"))
+
+
+def test_measuring_certifies_nothing_that_was_damaged(copy):
+    """Neither the measurement nor the index states the sha256 of a file that is another now."""
+    (copy / "curves.png").write_text("truncated")
+    with pytest.raises(ValueError, match=r"curves\.png' is not the published file"):
+        cards.measure(NAME, ["neighbours"], copy.parent)
+    stated = files.read_json(copy / "metadata.json")["files"]["curves.png"]
+    assert cards.index_entry(copy)["files"]["curves.png"] == stated
+
+
+def test_an_edited_record_is_not_extended(copy):
+    edit(copy / measurement.RECORD, lambda record: record["results"]["test"].update(floor=None))
+    before = (copy / measurement.RECORD).read_text()
+    with pytest.raises(ValueError, match=r"measurements\.json was edited after the measurement"):
+        measurement.measure(copy, "quick", progress=False)
+    assert (copy / measurement.RECORD).read_text() == before
+
+
+def test_numbers_of_other_weights_are_found(copy):
+    with open(copy / hub.WEIGHTS, "ab") as file:
+        file.write(b"0")
+    with pytest.raises(ValueError, match="was measured on other weights"):
+        measurement.check(copy, files.read_json(copy / "metadata.json"))
+
+
+def failures(folder, quick=False):
+    checks = list(verification.verify(folder, quick, progress=False))
+    return [check.name for check in checks if not check.holds], len(checks)
+
+
+def test_a_true_card_holds(measured, capsys):
+    assert failures(NAME) == ([], 5)
+    cli.main(["verify", NAME, "--quick"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["holds", name] for name in ("files", "samples", "record", "fid", "is")
+    ]
+
+
+def test_numbers_that_are_not_stated_do_not_hold(copy):
+    (copy / measurement.RECORD).unlink()
+    edit(
+        copy / "metadata.json", lambda m: (m["metrics"].clear(), m["files"].pop(measurement.RECORD))
+    )
+    assert failures(copy) == (["test"], 4)
+    assert failures(copy, quick=True) == (["quick"], 4)
+
+
+def forge(folder, file):
+    """States the digest of a changed file, as a careful forger would."""
+    digest = files.sha256(folder / file)
+    edit(folder / "metadata.json", lambda m: m["files"].update({file: digest}))
+
+
+def test_a_forged_number_does_not_hold(copy, capsys):
+    def better(record):
+        for result in record["results"]["test"]["samples"]:
+            result["metrics"]["fid"]["value"] *= 0.5
+        record["digest"] = measurement.digest(record)
+
+    edit(copy / measurement.RECORD, better)
+    summary = measurement.summary(files.read_json(copy / measurement.RECORD))
+    edit(copy / "metadata.json", lambda m: m.update(metrics=summary))
+    forge(copy, measurement.RECORD)
+    assert failures(copy) == (["fid"], 5)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["verify", str(copy)])
+    assert end.value.code == 1
+    assert "does not hold" in capsys.readouterr().err
+
+
+def test_a_chosen_picture_does_not_hold(copy):
+    published = np.array(Image.open(copy / "samples.png"))
+    change = 1 if published[10, 10] < 128 else -1
+
+    def change_pixel(levels):
+        picture = published.copy()
+        picture[10, 10] = int(picture[10, 10]) + levels * change
+        Image.fromarray(picture).save(copy / "samples.png")
+
+    change_pixel(2)
+    forge(copy, "samples.png")
+    assert failures(copy, quick=True) == ([], 5), "within two grey levels"
+    change_pixel(3)
+    assert failures(copy, quick=True) == (["files"], 1), "nothing more is read"
+    forge(copy, "samples.png")
+    assert failures(copy, quick=True) == (["samples"], 5)
+
+
+def test_other_extractors_numbers_are_not_compared():
+    row = {"name": "fid", "value": 1.0, "values": [1.0], "standard_error": 0.1}
+    how = {"extractor": "a", "extractor_digest": "b", "samples": 1, "reference": "c", "split": "d"}
+    result = how | {"seed": 0, "metrics": {"fid": {"value": 1.25}}}
+    assert verification.compare(row | how, result).holds
+    result["metrics"]["fid"]["value"] = 1.35
+    assert not verification.compare(row | how, result).holds
+    check = verification.compare(row | how, result | {"extractor": "z"})
+    assert (check.holds, check.found) == (False, "measured with extractor z, stated with a")
+
+
+def test_models_without_a_card(home, tmp_path):
+    for name, model in (("gan", zoo.GAN("wgan_gp")), ("one", zoo.Classifier("classifier"))):
+        model.save(tmp_path / name, zipped=False)
+        with pytest.raises(FileNotFoundError, match=f"{name}' has no card: only published models"):
+            list(verification.verify(tmp_path / name))
