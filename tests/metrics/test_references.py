@@ -6,7 +6,7 @@ import pytest
 from zoo import data
 from zoo.metrics import collect, extractors, frechet, inception, references
 
-INCEPTION = "inception_v3_2015_12_05-4a11ce9c-{}-test"
+INCEPTION = "inception_v3_2015_12_05-4a11ce9c-{}"
 SIZE = 8 * 2**20  # bytes of all files of a set
 
 
@@ -45,10 +45,12 @@ def test_a_feature_that_never_varies_is_kept(tmp_path):
 
 
 def test_those_of_inception():
-    """The distance between the sets was measured in float64, before either was rounded."""
-    both = [references.find(INCEPTION.format(name)) for name in ("fashion_mnist", "cifar10")]
-    assert [statistics.count for statistics in both] == [10_000, 10_000]
-    assert frechet.frechet_distance(*both) == pytest.approx(190.791833, abs=3e-4)
+    """The distances between the sets were measured in float64, before any was rounded."""
+    names = ("fashion_mnist-test", "fashion_mnist-train", "cifar10-test")
+    test, train, others = (references.find(INCEPTION.format(name)) for name in names)
+    assert [of.count for of in (test, train, others)] == [10_000, 60_000, 10_000]
+    assert frechet.frechet_distance(test, others) == pytest.approx(190.791833, abs=3e-4)
+    assert frechet.frechet_distance(test, train) == pytest.approx(1.490611, abs=1e-4)
     assert INCEPTION.split("-")[1] == inception.DIGEST[:8]
 
 
