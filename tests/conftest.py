@@ -13,7 +13,7 @@ from small import TINY, small_named
 
 
 def pytest_addoption(parser):
-    parser.addoption("--times", type=int, default=20, help="how often a run is killed")
+    parser.addoption("--times", type=int, default=10, help="how often a run is killed")
 
 
 @pytest.fixture(scope="session", autouse=True)
