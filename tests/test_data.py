@@ -3,18 +3,21 @@
 import io
 import itertools
 import struct
+import warnings
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
+from recipes.cbn_resnet import Config
 from zoo import data, subjects
 from zoo.config import GANConfig
 from zoo.pictures import to_array
 
 
 def config(**values):
-    return GANConfig(**{"image_size": 8, "batch_size": 4, "latent_size": 3} | values)
+    kind = Config if values.get("num_classes") else GANConfig
+    return kind(**{"image_size": 8, "batch_size": 4, "latent_size": 3} | values)
 
 
 def take(generator, n):
@@ -286,3 +289,42 @@ def test_a_split_leaves_images_to_train_on(pictures):
 def test_bad_arrays_are_refused(images, labels, message):
     with pytest.raises(ValueError, match=message):
         data.ArrayImages(images, labels)
+
+
+def test_what_systems_leave_in_a_folder_is_no_picture_and_no_class(folder):
+    picture = (folder / "hat" / "wide.png").read_bytes()
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "wide-checkpoint.png").write_bytes(picture)
+    (folder / "hat" / "._wide.png").write_bytes(b"Mac OS X")
+    images = data.load(f"folder:{folder}")
+    assert images.class_names == ["hat", "shoe"]
+    assert len(images) == 6
+
+
+def test_transparent_is_white_whatever_lies_beneath(tmp_path):
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0] = (200, 0, 0, 255), (255, 0, 255, 0)
+    pixels[1] = (0, 0, 0, 128), (0, 200, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "logo.png")
+    seen = data.load(f"folder:{tmp_path}").resized((2, 2, 3))[np.array([0])][0]
+    expected = [[(200, 0, 0), (255, 255, 255)], [(127, 127, 127), (0, 200, 0)]]
+    np.testing.assert_array_equal(seen, expected)
+
+
+def test_the_home_folder_is_found(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    np.savez(folder / "images.npz", images=np.zeros((3, 4, 4, 1), np.uint8))
+    assert len(data.load("folder:~/shoe")) == 3
+    assert len(data.load("npz:~/images.npz")) == 3
+
+
+def test_classes_without_images_are_told():
+    images = data.ArrayImages(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]))
+    with pytest.warns(
+        UserWarning, match="has 4 classes .num_classes., and no image is of class 1, 3"
+    ):
+        data.warn_of_missing_classes(images, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data.warn_of_missing_classes(images, 0)
+        data.warn_of_missing_classes(data.ArrayImages(images.images, np.array([0, 1])), 2)

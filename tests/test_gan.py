@@ -188,3 +188,16 @@ def test_a_config_refused_names_the_key(tiny):
         zoo.GAN("wgan_gp", {"widht": 3})
     with pytest.raises(ValueError, match="There is no recipe 'wgan-gp'; did you mean wgan_gp"):
         zoo.GAN("wgan-gp")
+
+
+@pytest.mark.parametrize("name", ["batch_size", "shuffle", "validation_split"])
+def test_fit_refuses_what_it_would_ignore(tiny, pictures, name):
+    with pytest.raises(
+        ValueError, match=f"fit takes no {name}: its batches are made as the config"
+    ):
+        zoo.GAN("wgan_gp", tiny).fit(pictures, **{name: 1})
+
+
+def test_an_unconditional_recipe_has_no_classes():
+    with pytest.raises(ValueError, match="num_classes must be one of 0, but is 10"):
+        zoo.GAN("wgan_gp", {"num_classes": 10})

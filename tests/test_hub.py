@@ -295,3 +295,13 @@ def test_models_are_uploaded_with_a_token(folder, tmp_path):
     assert "401" in line
     uploaded = {path.name for path in (repositories / "keras-gan-zoo/wgan_gp_fmnist").iterdir()}
     assert uploaded == set(registry.index()["wgan_gp_fmnist"]["files"])
+
+
+def test_hyperparameters_of_a_loaded_model_can_be_others(folder):
+    model = zoo.load(folder, config={"batch_size": 3, "generator_learning_rate": 1e-5})
+    assert (model.config.batch_size, model.config.generator_learning_rate) == (3, 1e-5)
+    np.testing.assert_array_equal(model.sample(2, seed=0), zoo.load(folder).sample(2, seed=0))
+    with pytest.raises(ValueError, match="Unknown hyperparameter 'batchsize'; did you mean"):
+        zoo.load(folder, config={"batchsize": 3})
+    with pytest.raises(ValueError, match="does not fit its config"):
+        zoo.load(folder, config={"width": model.config.width + 1})

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 
 from recipes.wgan import Config
+from zoo import registry
 from zoo.optimizers import LinearDecay, make_optimizer, make_optimizers
 
 
@@ -43,3 +45,17 @@ def test_both_learning_rates_fall_over_the_steps_of_the_run():
             optimizer.iterations.assign(step * updates)
             rates.append(float(keras.ops.convert_to_numpy(optimizer.learning_rate)))
         np.testing.assert_allclose(rates, [1e-4, 0.4e-4, 0.0], atol=1e-10)
+
+
+@pytest.mark.parametrize("recipe", ["wgan_gp", "classifier"])
+def test_rates_fall_in_a_run_and_never_in_fit(recipe):
+    """A model that is trained on would else begin, or end, at the rate 0 of the run behind it."""
+    model = registry.build(recipe, {"image_size": 8, "width": 4, "steps": 10, "decay_from": 0.5})
+    for optimizer, at_the_end in ((model.make_optimizer(), 0.0), (None, 1.0)):
+        model.compile(optimizer)
+        fallen = getattr(model.optimizer, "generator", model.optimizer)
+        first = float(keras.ops.convert_to_numpy(fallen.learning_rate))
+        fallen.iterations.assign(10)
+        last = float(keras.ops.convert_to_numpy(fallen.learning_rate))
+        assert first > 0
+        assert last == pytest.approx(at_the_end * first)

@@ -20,7 +20,9 @@ _NAMES = registry.CLASSES | {
     "evaluate": "zoo.evaluation",
     "compare": "zoo.evaluation",
 }
-_MODULES = ("callbacks", "data", "layers", "losses", "metrics", "penalties", "training")
+_MODULES = (
+    *("callbacks", "data", "layers", "losses", "metrics", "optimizers", "penalties", "training"),
+)
 __all__ = sorted(_NAMES | dict.fromkeys(_MODULES))
 
 _keras_hook.install()

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo import images as pictures
+from zoo.console import format_duration
 from zoo.layers import spectral_norm_layers, spectral_norm_value
 
 
@@ -118,11 +119,3 @@ class Progress(keras.callbacks.Callback):
         values = "  ".join(f"{name} {float(value):.4g}" for name, value in logs.items())
         line = f"step {step:,} of {self.steps:,}  {speed:.2f} steps/s  {left} left  {values}"
         print(line, flush=True)
-
-
-def format_duration(seconds):
-    """Formats seconds for people, such as '2 h 05 min' or '40 s'."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

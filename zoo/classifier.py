@@ -7,7 +7,7 @@ from keras import ops
 from zoo import backend, data, labelled
 from zoo.metrics import features
 from zoo.model import RecipeModel, check_images, to_float
-from zoo.optimizers import make_classifier_optimizer
+from zoo.optimizers import constant_rates, make_classifier_optimizer
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -75,10 +75,12 @@ class Classifier(RecipeModel):
         """Prepares training; called by `fit` with the recipe's own settings when it has not been.
 
         Args:
-            optimizer: A Keras optimizer or its name; the config's by default.
+            optimizer: A Keras optimizer or its name; by default the config's, whose learning
+                rate falls in a recipe's run only: `fit` knows no end of the run.
             **kwargs: As for `keras.Model.compile`; by default cross-entropy and accuracy.
         """
-        optimizer = keras.optimizers.get(optimizer or self.make_optimizer())
+        optimizer = optimizer or make_classifier_optimizer(constant_rates(self.config))
+        optimizer = keras.optimizers.get(optimizer)
         optimizer.build(self.trainable_variables)
         defaults = {
             "loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -87,7 +89,7 @@ class Classifier(RecipeModel):
         super().compile(optimizer=optimizer, **self.compile_defaults | defaults | kwargs)
 
     def make_optimizer(self, scale=1.0):
-        """Returns the config's optimizer, its learning rate times `scale`."""
+        """Returns the optimizer of the config's run, its learning rate times `scale`."""
         return make_classifier_optimizer(self.config, scale)
 
     def build_metrics(self):

@@ -2,10 +2,11 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 
 from zoo import cli_metrics
-from zoo.console import fail, import_keras, user_errors
+from zoo.console import fail, format_duration, import_keras, user_errors
 
 
 def run(train, Config, argv=None):
@@ -30,7 +31,9 @@ def run(train, Config, argv=None):
                 raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
             if flags.FLAGS.workdir is None:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
-            configs.append(config_from_flags(Config, flags.FLAGS, flags.FLAGS.workdir))
+            configs.append(
+                config_from_flags(Config, flags.FLAGS, os.path.expanduser(flags.FLAGS.workdir))
+            )
         except (flags.Error, ValueError, FileNotFoundError) as error:
             fail(error, 2)
         return arguments
@@ -39,7 +42,7 @@ def run(train, Config, argv=None):
         with user_errors():
             # Workers find each other before they look for devices.
             import_keras(devices=configs[0].strategy != "multi_worker")
-            train(configs[0], flags.FLAGS.workdir)
+            train(configs[0], os.path.expanduser(flags.FLAGS.workdir))
 
     app.run(main, argv=argv, flags_parser=parse)
 
@@ -81,6 +84,9 @@ def config_from_flags(Config, flag_values, workdir=None):
 def main(argv=None):
     """The `zoo` command."""
     arguments = parser().parse_args(argv)
+    for name, value in vars(arguments).items():
+        if isinstance(value, str) and value.startswith("~"):  # --out=~/x: no shell expands it
+            setattr(arguments, name, os.path.expanduser(value))
     with user_errors():
         arguments.function(arguments)
 
@@ -245,14 +251,14 @@ def publish(arguments):
 
 
 def runs(arguments):
-    from zoo import callbacks, runs
+    from zoo import runs
 
     found = runs.list_runs(arguments.folder)
     if not found:
         raise ValueError(f"There is no run in {arguments.folder!r}.")
     width = max(len(run["run"]) for run in found)
     for run in found:
-        spent = callbacks.format_duration(60 * run["minutes"])
+        spent = format_duration(60 * run["minutes"])
         fid = "{} {:.3g}".format(*run["fid"]) if run["fid"] else ""
         print(
             f"{run['run']:{width}}  {run['recipe']:10}  {run['state']:8}  "

@@ -182,7 +182,9 @@ class GANConfig(ModelConfig):
     paper_channels = ()  # most channels of the paper's networks for images as small, by network
 
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
-    num_classes: int = hyperparameter(0, "Classes of a conditional model, or 0.", minimum=0)
+    num_classes: int = hyperparameter(
+        0, "Classes of the images; 0 where the recipe is not conditional.", choices=(0,)
+    )
 
     loss: str = hyperparameter(
         "wasserstein",

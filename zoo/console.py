@@ -1,4 +1,4 @@
-"""What every command does around its work: errors of one line, and a quiet start of Keras."""
+"""What every command does around its work: errors of one line, a quiet start, durations."""
 
 import contextlib
 import functools
@@ -23,6 +23,8 @@ def user_errors():
     except OSError as error:  # such as a full disk
         where = f": {error.filename!r}" if error.filename else ""
         fail(f"{error.strerror or error}{where}", 1)
+    except MemoryError as error:
+        fail(f"there is not enough memory: {error or 'ask for less at once'}", 1)
     except KeyboardInterrupt as interruption:
         fail(str(interruption) or "interrupted", getattr(interruption, "exit_code", 130))
 
@@ -59,6 +61,14 @@ def fail(message, code):
     """Prints one line and ends the process."""
     print(f"{_program()}: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+def format_duration(seconds):
+    """Formats seconds for people, such as '2 h 05 min' or '40 s'."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
 def _warn(others, message, category, *where, **options):

@@ -9,6 +9,7 @@ import concurrent.futures
 import functools
 import itertools
 import pathlib
+import warnings
 import zipfile
 import zlib
 
@@ -73,7 +74,8 @@ class ArrayImages:
 class FolderImages:
     """A folder of pictures, read from disk batch by batch: it may be larger than memory.
 
-    Pictures in subfolders are labelled by the alphabetical rank of their subfolder.
+    Pictures in subfolders are labelled by the alphabetical rank of their subfolder. Other files are
+    passed over, and all whose name or folder begins with a dot.
 
     Args:
         folder: The folder; pictures are png, jpg, bmp, gif or webp.
@@ -84,11 +86,11 @@ class FolderImages:
     """
 
     def __init__(self, folder, shape=None):
-        self.folder, self.shape = pathlib.Path(folder), shape
+        self.folder, self.shape = pathlib.Path(folder).expanduser(), shape
         if not self.folder.is_dir():
             raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
         paths = (p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        self.paths = sorted(paths)
+        self.paths = sorted(p for p in paths if not _is_hidden(p.relative_to(self.folder)))
         if not self.paths:
             raise FileNotFoundError(
                 f"There are no pictures ({', '.join(SUFFIXES)}) in the folder {str(folder)!r}."
@@ -118,6 +120,11 @@ class FolderImages:
     def resized(self, shape):
         """Returns the same pictures, delivered as (height, width, channels)."""
         return FolderImages(self.folder, tuple(shape))
+
+
+def _is_hidden(path):
+    """Whether a relative path is one of those that systems keep for themselves, `._0.png`."""
+    return any(part.startswith(".") for part in path.parts)
 
 
 class Subset:
@@ -193,10 +200,11 @@ def load(source, split="train"):
 
 
 def _load_npz(path):
-    if not pathlib.Path(path).is_file():
+    file = pathlib.Path(path).expanduser()
+    if not file.is_file():
         raise FileNotFoundError(f"There is no file {path!r}.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(file, allow_pickle=False) as arrays:
             if "images" not in arrays:
                 raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
             return ArrayImages(arrays["images"], arrays.get("labels"))
@@ -210,8 +218,8 @@ def _load_named(name, split):
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             f"Named sets are read with TensorFlow, and this is the {keras.backend.backend()} "
-            f"backend: write {name} to a file once with `zoo export {name} {name}.npz` where "
-            f"TensorFlow is installed, and use npz:{name}.npz."
+            f"backend: write {name} to a file once with `zoo export {name} {name}-{split}.npz "
+            f"--split {split}` where TensorFlow is installed, and use npz:{name}-{split}.npz."
         )
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', but is {split!r}.")
@@ -257,6 +265,17 @@ def check_labelled(images, classes):
     for label in (images.labels.min(), images.labels.max()):
         if not 0 <= label < classes:
             raise ValueError(f"This model has {classes} classes, but a label is {label}.")
+
+
+def warn_of_missing_classes(images, classes):
+    """Warns where none of the images to learn from is of some of a model's classes."""
+    missing = [] if images.labels is None else np.setdiff1d(np.arange(classes), images.labels)
+    if len(missing):
+        warnings.warn(
+            f"The model has {classes} classes (num_classes), and no image is of class "
+            f"{', '.join(map(str, missing))}.",
+            stacklevel=3,
+        )
 
 
 def batches(images, config, first_step=0):

@@ -8,7 +8,7 @@ from zoo import backend, data, losses, penalties, registry, sampling
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.model import RecipeModel, check_images, to_float
-from zoo.optimizers import AdversarialOptimizer, make_optimizers
+from zoo.optimizers import AdversarialOptimizer, constant_rates, make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
 
@@ -125,11 +125,12 @@ class GAN(RecipeModel):
         """Prepares training; called by `fit` with the recipe's own settings when it has not been.
 
         Args:
-            optimizer: A `zoo.optimizers.AdversarialOptimizer`; the config's by default.
+            optimizer: A `zoo.optimizers.AdversarialOptimizer`; by default the config's, whose
+                learning rates fall in a recipe's run only: `fit` knows no end of the run.
             **kwargs: As for `keras.Model.compile`: `jit_compile`, `run_eagerly`,
                 `steps_per_execution`.
         """
-        optimizer = optimizer or self.make_optimizer()
+        optimizer = optimizer or make_optimizers(constant_rates(self.config))
         if not isinstance(optimizer, AdversarialOptimizer):
             raise ValueError(
                 "A GAN trains with two optimizers: compile it with "
@@ -150,7 +151,7 @@ class GAN(RecipeModel):
         )
 
     def make_optimizer(self, scale=1.0):
-        """Returns the config's optimizers, their learning rates times `scale`."""
+        """Returns the optimizers of the config's run, their learning rates times `scale`."""
         return make_optimizers(self.config, scale)
 
     def where_diverged(self, wrong):

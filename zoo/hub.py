@@ -15,13 +15,15 @@ from zoo.files import read_json, sha256
 WEIGHTS = "model.weights.h5"
 
 
-def load(name, *, revision=None, cache_dir=None, token=None):
+def load(name, *, config=None, revision=None, cache_dir=None, token=None):
     """Loads a model with its weights.
 
     Args:
         name: A published model's name (`zoo.list_models()`), the path of a folder, which has
             a "/", starts with "." or "~" or is a `pathlib.Path`, or
             "hf://user/repository[@revision]".
+        config: A dict of hyperparameters to change, for training on: `{"batch_size": 16,
+            "generator_learning_rate": 1e-5}`.
         revision: Branch, tag or commit on the Hub; a published model is pinned by default.
         cache_dir: Folder of downloads; the Hugging Face cache by default.
         token: Hub token; by default the one `huggingface_hub` finds.
@@ -31,12 +33,13 @@ def load(name, *, revision=None, cache_dir=None, token=None):
 
     Raises:
         ValueError: For an unknown name, a file that is not the published one, or a folder that
-            does not hold a model of the zoo.
+            does not hold a model of the zoo, or a hyperparameter of unknown name or wrong value,
+            or that makes networks for other weights.
         FileNotFoundError: If there is no such folder, or a download is needed and impossible.
     """
     folder, digests = locate(name, revision=revision, cache_dir=cache_dir, token=token)
     check_digests(folder, digests)
-    return load_folder(folder)
+    return load_folder(folder, config)
 
 
 def locate(name, *, revision=None, cache_dir=None, token=None):
@@ -107,8 +110,12 @@ def check_digests(folder, digests):
             )
 
 
-def load_folder(folder):
+def load_folder(folder, config=None):
     """Builds the model of a folder in the Keras directory format and loads its weights.
+
+    Args:
+        folder: The folder.
+        config: A dict of hyperparameters that are to be others than the folder's.
 
     Raises:
         ValueError: If it is not a model of the zoo, or weights and config do not fit together.
@@ -117,16 +124,18 @@ def load_folder(folder):
     for name in ("config.json", WEIGHTS):
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{str(folder)!r} holds no model: it lacks {name}.")
-    model = _build(folder)
+    model = _build(folder, config)
     _check_shapes(model, folder / WEIGHTS)
     model.load_weights(folder / WEIGHTS)
     return model
 
 
-def _build(folder):
+def _build(folder, changes):
     """Builds the model that `config.json` describes, without running anything it names."""
-    kind, config = describe(folder)
-    return registry.import_class(kind).from_config(config)
+    kind, described = describe(folder)
+    if changes:
+        described = described | {"config": described.get("config", {}) | dict(changes)}
+    return registry.import_class(kind).from_config(described)
 
 
 def describe(folder):

@@ -15,9 +15,9 @@ class RecipeModel(keras.Model):
 
     A subclass names its `networks`: the recipe's `model.py` builds each by `build_<network>`, and
     the model has each as an attribute. Its `batches(images, first_step)` yields what each training
-    step takes, from `first_step` on, endlessly; `make_optimizer(scale)` is its config's; and
-    `where_diverged(names)` tells (step, term) of the first number that was not finite, given the
-    names of the logs that are not.
+    step takes, from `first_step` on, endlessly; `make_optimizer(scale)` is its config's, for a run;
+    and `where_diverged(names)` tells (step, term) of the first number that was not finite, given
+    the names of the logs that are not.
 
     Args:
         recipe: Name of a recipe, a folder of `recipes/`.
@@ -66,6 +66,8 @@ class RecipeModel(keras.Model):
     def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
         """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
 
+        Batch size and shuffling are the config's: `zoo.load(name, config={"batch_size": 16})`.
+
         Args:
             x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
             y: Labels of an array, integers of shape (N,); classifiers and conditional models only.
@@ -76,10 +78,22 @@ class RecipeModel(keras.Model):
 
         Returns:
             The `keras.callbacks.History`.
+
+        Raises:
+            ValueError: For images or labels that do not fit, and for arguments of Keras's that say
+                how to make batches.
         """
+        for name in ("batch_size", "shuffle", "sample_weight", "class_weight", "validation_split"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"fit takes no {name}: its batches are made as the config says. Give another "
+                    'one to the model: zoo.load(name, config={"batch_size": 16}).'
+                )
+            kwargs.pop(name, None)
         if not self.compiled:
             self.compile()
         images = data.as_images(x, y).resized(self.config.image_shape)
+        data.warn_of_missing_classes(images, self.config.num_classes)
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
 

@@ -1,5 +1,7 @@
 """Optimizers of the recipes; a GAN's two in one, so that `fit` and saving see both."""
 
+import dataclasses
+
 import keras
 from keras import ops
 
@@ -94,6 +96,11 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
             "steps": self.steps,
             "decay_from": self.decay_from,
         }
+
+
+def constant_rates(config):
+    """Returns a `ModelConfig` whose learning rates never fall."""
+    return dataclasses.replace(config, decay_from=1.0)
 
 
 def decayed(config, learning_rate, updates_per_step=1):

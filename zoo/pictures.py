@@ -25,6 +25,8 @@ _TURNS = {
 def to_array(picture, shape):
     """Crops a Pillow image to the aspect ratio of `shape`, resizes and recolours it.
 
+    What is transparent is seen on white.
+
     Args:
         picture: A `PIL.Image.Image`.
         shape: (height, width, channels), channels being 1 (grey) or 3 (RGB).
@@ -43,6 +45,10 @@ def to_array(picture, shape):
         raise ValueError(f"its pixels are of {picture.mode}, 32 bits each, not 8 or 16.")
     if turn is not None:
         picture = picture.transpose(turn)
+    if picture.has_transparency_data:  # what lies beneath is anything, and often black
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
         scale = min(picture.width / width, picture.height / height)

@@ -100,7 +100,7 @@ def _train(recipe, config, workdir, prepare):
                 model = registry.build(recipe, config)
                 if config.start_from and not runs.states(workdir):
                     starting.copy_weights(config.start_from, model)
-                model.compile()
+                model.compile(optimizer=model.make_optimizer())
                 state.restore(model)
             if model.step >= config.steps and (workdir / "model").is_dir():
                 return model

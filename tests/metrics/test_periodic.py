@@ -138,3 +138,9 @@ def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path):
     with pytest.raises(ValueError, match="no published classifier of 'npz:.*mine.npz'"):
         training.train_gan("wgan_gp", config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_folder_and_those_above_it_are_made(gan, real, tmp_path):
+    folder = tmp_path / "runs" / "mine" / "best"
+    gan.fit(real, epochs=1, steps_per_epoch=1, verbose=0, callbacks=[callback(real, folder)])
+    assert zoo.load(folder).recipe == "wgan_gp"

@@ -44,6 +44,8 @@ class PeriodicFID(keras.callbacks.Callback):
         self.best = None
 
     def on_train_begin(self, logs=None):
+        if self.folder:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
         opened = subjects.open_subject(self.model, self.samples, self.seed)
         reference = subjects.open_reference(self.reference, [opened])
         self.extractor = extractors.get(self.extractor, reference.source)
