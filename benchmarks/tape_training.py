@@ -56,7 +56,7 @@ def fit(gan, images, callback):
     """Trains on uint8 images (N, H, W, C) until the callback stops it."""
     keras.utils.set_random_seed(gan.config.seed)
     model = TapeWGANGP(gan)
-    model.compile(**gan.compile_defaults)
+    model.compile(**gan.compile_defaults, steps_per_execution=gan.config.steps_per_execution)
     pixels = images.astype("float32") / 127.5 - 1.0
     batches = tf.data.Dataset.from_tensor_slices(pixels).shuffle(len(images)).repeat()
     batches = batches.batch(gan.images_per_step, drop_remainder=True).prefetch(2)

@@ -48,7 +48,7 @@ def build(recipe, options):
     wanted = vars(options) | {"stage_steps": 1}
     names = {field.name for field in dataclasses.fields(Config)} & wanted.keys()
     model = registry.build(recipe, {name: wanted[name] for name in names})
-    model.compile()
+    model.compile_for_run()
     model.optimizer.iterations.assign(GROWN)
     return model
 

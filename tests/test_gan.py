@@ -10,6 +10,7 @@ from zoo import layers, penalties
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
 from zoo.model import to_float
+from zoo.optimizers import AdversarialOptimizer
 
 
 def changed(before, network):
@@ -201,3 +202,38 @@ def test_fit_refuses_what_it_would_ignore(tiny, pictures, name):
 def test_an_unconditional_recipe_has_no_classes():
     with pytest.raises(ValueError, match="num_classes must be one of 0, but is 10"):
         zoo.GAN("wgan_gp", {"num_classes": 10})
+
+
+def test_steps_of_one_call_are_a_runs_and_not_fits(tiny, pictures):
+    """Else an epoch of three steps would take as many as one call of the run's program."""
+    gan = zoo.GAN("wgan_gp", tiny | {"steps_per_execution": 8})
+    gan.fit(pictures, steps_per_epoch=3, verbose=0)
+    assert gan.step == 3
+    gan.compile_for_run()
+    assert gan.steps_per_execution == 8
+
+
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
+@pytest.mark.parametrize("every", [1, 4])
+def test_the_penaltys_gradient_moves_the_discriminator(tiny, pictures, penalty, every):
+    """By SGD, in proportion to its weight; of a lazy one, to `every` times its weight."""
+
+    def moved(weight):
+        """Returns the discriminator's weights after one step."""
+        keras.utils.set_random_seed(0)
+        config = {"penalty": penalty, "penalty_every": every} if weight else {}
+        gan = zoo.GAN("wgan_gp", tiny | config | {"penalty_weight": weight})
+        gan.compile(AdversarialOptimizer(*(keras.optimizers.SGD(rate) for rate in (0.0, 0.1))))
+        gan.fit(pictures, steps_per_epoch=1, verbose=0)
+        return np.concatenate([w.ravel() for w in weights(gan.discriminator)])
+
+    without = moved(0.0)
+    once, thrice = (moved(weight / every) - without for weight in (100.0, 300.0))
+    assert np.abs(once).max() > 1e-3
+    np.testing.assert_allclose(thrice, 3 * once, atol=1e-3 * np.abs(once).max())
+
+
+@pytest.mark.parametrize("setting", [{"penalty": "r1"}, {"penalty_every": 4}])
+def test_a_penalty_without_weight_is_refused_and_not_ignored(setting):
+    with pytest.raises(ValueError, match="needs a penalty_weight above 0"):
+        zoo.GAN("sngan", setting)

@@ -127,3 +127,9 @@ def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):
     training.train_gan("wgan_gp", dataclasses.replace(config, steps=1), tmp_path / "run")
     assert other.is_dir()
     assert not ours.exists()
+
+
+def test_a_named_set_in_another_shape_is_told(small_sets, tmp_path):
+    config = registry.import_recipe("wgan_gp").Config(dataset="cifar10", width=4, steps=1)
+    with pytest.warns(UserWarning, match="--image_size=32 --channels=3 leaves them as they are"):
+        training.train_gan("wgan_gp", config, tmp_path)

@@ -194,10 +194,10 @@ class GANConfig(ModelConfig):
     penalty: str = hyperparameter(
         "gradient_penalty",
         "Of the discriminator's gradient: gradient_penalty pulls its norm to 1 between real and "
-        "fake images, r1 to 0 at real ones.",
+        "fake images, r1 to 0 at real ones. It takes a penalty_weight.",
         choices=("gradient_penalty", "r1"),
     )
-    penalty_weight: float = hyperparameter(0.0, "Weight of the penalty.", minimum=0)
+    penalty_weight: float = hyperparameter(0.0, "Weight of the penalty; 0 turns it off.", minimum=0)
     penalty_every: int = hyperparameter(
         1,
         "Steps of which the first is penalised, with as many times the weight: the others are "
@@ -228,6 +228,13 @@ class GANConfig(ModelConfig):
         minimum=0,
         of_run=True,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.penalty_weight:
+            for name in ("penalty", "penalty_every"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise ValueError(f"{name} needs a penalty_weight above 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -57,9 +57,20 @@ class RecipeModel(keras.Model):
 
     @property
     def compile_defaults(self):
-        """What the config says to `keras.Model.compile`."""
-        jit = {"auto": "auto", "on": True, "off": False}[self.config.jit]
-        return {"jit_compile": jit, "steps_per_execution": self.config.steps_per_execution}
+        """What the config says to `keras.Model.compile`, whoever trains."""
+        return {"jit_compile": {"auto": "auto", "on": True, "off": False}[self.config.jit]}
+
+    def compile_for_run(self, scale=1.0):
+        """Compiles with what the config says of a recipe's run as well.
+
+        These are learning rates that fall and the steps of one call: `fit`, which may take fewer
+        steps than that, does without.
+
+        Args:
+            scale: Of the learning rates.
+        """
+        steps = self.config.steps_per_execution
+        self.compile(optimizer=self.make_optimizer(scale), steps_per_execution=steps)
 
     # Training
 

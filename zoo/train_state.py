@@ -75,7 +75,7 @@ class TrainState(keras.callbacks.Callback):
         for name in ("history", "seconds", "planned", "divergences", "partial"):
             setattr(self, name, record[name])
         if self.divergences:
-            model.compile(optimizer=model.make_optimizer(scale=0.5 ** len(self.divergences)))
+            model.compile_for_run(scale=0.5 ** len(self.divergences))
         model.load_weights(folder / WEIGHTS)
         if record["steps"] != model.config.steps:
             self.planned.append(record["steps"])

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import sys
 import tempfile
+import warnings
 
 import keras
 import numpy as np
@@ -89,7 +90,7 @@ def _train(recipe, config, workdir, prepare):
         if config.deterministic:
             backend.make_deterministic()
         keras.utils.set_random_seed(config.seed)
-        images = data.load(config.dataset).resized(config.image_shape)
+        images = _images(config)
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
@@ -100,7 +101,7 @@ def _train(recipe, config, workdir, prepare):
                 model = registry.build(recipe, config)
                 if config.start_from and not runs.states(workdir):
                     starting.copy_weights(config.start_from, model)
-                model.compile(optimizer=model.make_optimizer())
+                model.compile_for_run()
                 state.restore(model)
             if model.step >= config.steps and (workdir / "model").is_dir():
                 return model
@@ -124,6 +125,19 @@ def _train(recipe, config, workdir, prepare):
             callbacks.save_film(workdir / "training.gif", workdir / "samples")
             model.save(workdir / "model", zipped=False)  # last: it says that the run is finished
     return model
+
+
+def _images(config):
+    """Opens the training images in the model's shape; warns where a named set has another."""
+    own = data.NAMED.get(config.dataset, config.image_shape)
+    if own != config.image_shape:
+        warnings.warn(
+            f"The images of {config.dataset} are {own}, and the run makes them "
+            f"{config.image_shape}: --image_size={own[0]} --channels={own[2]} leaves them as they "
+            "are.",
+            stacklevel=2,
+        )
+    return data.load(config.dataset).resized(config.image_shape)
 
 
 @contextlib.contextmanager

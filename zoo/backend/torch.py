@@ -3,6 +3,7 @@
 import contextlib
 import os
 
+import keras
 import torch
 
 
@@ -24,9 +25,11 @@ def input_gradient(fn, x):
 
 
 def train_step(model, data):
+    # Keras's loader leaves a batch in the CPU's memory, wherever the weights are.
+    batch = keras.tree.map_structure(keras.ops.convert_to_tensor, data[0])
     # Only value_and_grad and input_gradient record gradients.
     with torch.no_grad():
-        return model.adversarial_step(data[0])
+        return model.adversarial_step(batch)
 
 
 def assign(variable, value):
