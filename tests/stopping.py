@@ -38,7 +38,7 @@ def train(recipe, workdir, *watchers):
     data = {"x": rng.integers(0, 256, (24, 8, 8, 1), np.uint8), "y": np.arange(24) % 10}
     keras.utils.set_random_seed(0)
     model = registry.build(recipe, config)
-    model.compile()
+    model.compile_for_run()
     state = TrainState(workdir)
     state.restore(model)
     with StopOnSignal(state) as stop:
