@@ -155,7 +155,7 @@ def test_a_run_with_decay_stopped_halfway_equals_one_that_never_stopped(recipe, 
 
     keras.utils.set_random_seed(config.seed)
     part = zoo.Classifier(recipe, config)
-    part.compile(optimizer=part.make_optimizer())
+    part.compile_for_run()
     images, held_out = data.split(data.load(config.dataset), config.holdout, config.seed)
     assert (len(images), len(held_out)) == (32, 8)
     state = train_state.TrainState(tmp_path / "part")

@@ -1,10 +1,13 @@
 """`zoo runs`, over real runs."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from recipes.wgan_gp import Config
-from zoo import cli, files, runs, training
+from zoo import cli, console, files, runs, training
 
 
 def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
@@ -55,3 +58,24 @@ def test_no_runs_is_one_sentence(tmp_path, capsys):
             cli.main(["runs", str(folder)])
         assert end.value.code == 1
         assert capsys.readouterr().err.split(": ", 1)[1].strip() == message.split(": ", 1)[1]
+
+
+def test_runs_are_listed_without_keras(tmp_path):
+    code = "import sys; from zoo import cli; cli.main(['runs', sys.argv[1]])"
+    code = f"try:\n    {code}\nexcept SystemExit:\n    print('keras' in sys.modules)"
+    run = [sys.executable, "-c", code, str(tmp_path)]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_the_home_folder_is_found(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(SystemExit):
+        cli.main(["runs", "~"])
+    assert f"There is no run in {str(tmp_path)!r}." in capsys.readouterr().err
+
+
+def test_too_little_memory_is_one_line(capsys):
+    with pytest.raises(SystemExit) as end, console.user_errors():
+        np.empty(2**60, np.uint8)
+    assert end.value.code == 1
+    assert "there is not enough memory: Unable to allocate" in capsys.readouterr().err

@@ -78,7 +78,7 @@ def _load_run(workdir, best):
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     state = TrainState(workdir)
     model = registry.build(facts["recipe"], facts["config"])
-    model.compile(optimizer=model.make_optimizer())
+    model.compile()
     state.restore(model)
     if not state.history:
         raise FileNotFoundError(f"{str(workdir)!r} holds no run that came to its first save.")

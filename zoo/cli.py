@@ -31,9 +31,8 @@ def run(train, Config, argv=None):
                 raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
             if flags.FLAGS.workdir is None:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
-            configs.append(
-                config_from_flags(Config, flags.FLAGS, os.path.expanduser(flags.FLAGS.workdir))
-            )
+            flags.FLAGS.workdir = os.path.expanduser(flags.FLAGS.workdir)
+            configs.append(config_from_flags(Config, flags.FLAGS, flags.FLAGS.workdir))
         except (flags.Error, ValueError, FileNotFoundError) as error:
             fail(error, 2)
         return arguments
@@ -42,7 +41,7 @@ def run(train, Config, argv=None):
         with user_errors():
             # Workers find each other before they look for devices.
             import_keras(devices=configs[0].strategy != "multi_worker")
-            train(configs[0], os.path.expanduser(flags.FLAGS.workdir))
+            train(configs[0], flags.FLAGS.workdir)
 
     app.run(main, argv=argv, flags_parser=parse)
 

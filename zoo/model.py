@@ -77,7 +77,8 @@ class RecipeModel(keras.Model):
     def fit(self, x, y=None, *, epochs=1, steps_per_epoch=None, initial_epoch=0, **kwargs):
         """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
 
-        Batch size and shuffling are the config's: `zoo.load(name, config={"batch_size": 16})`.
+        The batch size is the config's: `zoo.load(name, config={"batch_size": 16})`. The order of
+        the images is shuffled anew in every pass.
 
         Args:
             x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
@@ -97,8 +98,8 @@ class RecipeModel(keras.Model):
         for name in ("batch_size", "shuffle", "sample_weight", "class_weight", "validation_split"):
             if kwargs.get(name) is not None:
                 raise ValueError(
-                    f"fit takes no {name}: its batches are made as the config says. Give another "
-                    'one to the model: zoo.load(name, config={"batch_size": 16}).'
+                    f"fit takes no {name}: its batches are made as the config says, which "
+                    'zoo.load(name, config={"batch_size": 16}) changes.'
                 )
             kwargs.pop(name, None)
         if not self.compiled:

@@ -44,8 +44,6 @@ class PeriodicFID(keras.callbacks.Callback):
         self.best = None
 
     def on_train_begin(self, logs=None):
-        if self.folder:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
         opened = subjects.open_subject(self.model, self.samples, self.seed)
         reference = subjects.open_reference(self.reference, [opened])
         self.extractor = extractors.get(self.extractor, reference.source)
@@ -74,6 +72,7 @@ class PeriodicFID(keras.callbacks.Callback):
         if self.best is None or fid < self.best:
             self.best = fid
             if self.folder:
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
                 # Weights without a record are no best ones; never those of another record.
                 (self.folder / RECORD).unlink(missing_ok=True)
                 self.model.save(self.folder, zipped=False)
