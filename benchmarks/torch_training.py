@@ -81,7 +81,7 @@ class GANTraining(Training):
         return torch.optim.Adam(parameters, learning_rate, (config.beta_1, config.beta_2))
 
     def step(self, batch):
-        """Takes one step on a 1-tuple of the dict of `zoo.data.batches`; returns the losses."""
+        """Takes one step on a 1-tuple of the dict of `zoo.batching.batches`; returns the losses."""
         real = _images(batch[0]["real"])
         batch = {key: torch.from_numpy(array).to(DEVICE) for key, array in batch[0].items()}
         real_labels, fake_labels = (

@@ -152,7 +152,7 @@ def measure(recipe, options, torch_training, flops, zoo_flops):
 
 
 def _fit(model, images, labels, stop):
-    model.fit(images, labels, steps_per_epoch=10**6, verbose=0, callbacks=[stop])
+    model.fit(data.ArrayImages(images, labels), steps_per_epoch=10**6, verbose=0, callbacks=[stop])
 
 
 def _time_fit(model, options, fit):

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import backend, registry
+from zoo import backend, data, registry
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.optimizers import AdversarialOptimizer
 
@@ -75,7 +75,8 @@ def train(recipe, strategy):
     config = {name: SMALL[name] for name in SMALL.keys() & names} | {"batch_size": BATCH_SIZE}
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(0, 256, (257, 8, 8, 1), np.uint8), np.arange(257) % 10
+    images = rng.integers(0, 256, (257, 8, 8, 1), np.uint8)
+    images = data.ArrayImages(images, np.arange(257) % 10)
     with backend.strategy(strategy, BATCH_SIZE) as (chief, scope):
         assert chief
         with scope():
@@ -89,8 +90,8 @@ def train(recipe, strategy):
             model.compile(optimizer, run_eagerly=eagerly)
         before = model.get_weights()
         # 257 images leave an evaluation batch of one, less than one for each device.
-        measured = {} if adversarial else {"validation_data": (images, labels)}
-        logs = model.fit(images, labels, steps_per_epoch=2, verbose=0, **measured).history
+        measured = {} if adversarial else {"validation_data": images}
+        logs = model.fit(images, steps_per_epoch=2, verbose=0, **measured).history
         if adversarial:
             assert model.sample(3, seed=0).shape == (3, 8, 8, 1)
     results = {f"log {name}": values for name, values in logs.items()}
@@ -108,9 +109,9 @@ def first_wrong(model):
     """Returns what a model on two devices says of a step with a weight that is not finite."""
     weight = model.training_generator.trainable_variables[0]
     weight.assign(keras.ops.full(weight.shape, np.nan))
-    images, labels = np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 10
+    images = data.ArrayImages(np.zeros((16, 8, 8, 1), np.uint8), np.arange(16) % 10)
     try:
-        model.fit(images, labels, steps_per_epoch=1, verbose=0, callbacks=[StopOnNonFinite()])
+        model.fit(images, steps_per_epoch=1, verbose=0, callbacks=[StopOnNonFinite()])
     except DivergenceError as error:
         return error.term
     return ""

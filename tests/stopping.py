@@ -8,7 +8,7 @@ import sys
 import keras
 import numpy as np
 
-from zoo import registry, training
+from zoo import data, registry, training
 from zoo.interruption import Interruption, StopOnSignal
 from zoo.train_state import TrainState
 
@@ -35,14 +35,15 @@ class Ask(keras.callbacks.Callback):
 def train(recipe, workdir, *watchers):
     config = registry.import_recipe(recipe).Config.from_dict(CONFIGS[recipe])
     rng = np.random.default_rng(0)
-    data = {"x": rng.integers(0, 256, (24, 8, 8, 1), np.uint8), "y": np.arange(24) % 10}
+    images = rng.integers(0, 256, (24, 8, 8, 1), np.uint8)
+    images = data.ArrayImages(images, np.arange(24) % 10)
     keras.utils.set_random_seed(0)
     model = registry.build(recipe, config)
     model.compile_for_run()
     state = TrainState(workdir)
     state.restore(model)
     with StopOnSignal(state) as stop:
-        training._fit(model, contextlib.nullcontext, state, [*watchers, state, stop], data)
+        training._fit(model, contextlib.nullcontext, state, [*watchers, state, stop], {"x": images})
     return model, state
 
 

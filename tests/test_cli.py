@@ -69,6 +69,13 @@ def test_a_named_set_is_exported_whole(tmp_path, small_sets):
     np.testing.assert_array_equal(exported.labels, expected.labels)
 
 
+def test_a_named_set_is_exported_to_where_other_backends_look(tmp_path, small_sets, monkeypatch):
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path / "home"))
+    cli.main(["export", "fashion_mnist"])
+    exported = data.load(f"npz:{tmp_path}/home/datasets/fashion_mnist-train.npz")
+    np.testing.assert_array_equal(exported.images, small_named("fashion_mnist", "train").images)
+
+
 def test_interpolate_writes_an_animation(tmp_path):
     cli.main(["interpolate", "wgan_gp_fmnist", "--steps", "6", "--out", str(tmp_path / "w.gif")])
     with Image.open(tmp_path / "w.gif") as animation:
@@ -91,7 +98,7 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["interpolate", "wgan_gp_fmnist", "--label", "1,x"], "--label takes integers, not"),
         (["interpolate", "wgan_gp_fmnist", "--steps", "1"], "steps must be an integer of at least"),
         (["interpolate", "wgan_gp_fmnist", "--out", "a.jpg"], "like an animation, such as .gif"),
-        (["export", "mnist", "mnist.npz"], "There is no data source 'mnist'"),
+        (["export", "mnist", "mnist.npz"], "There is no named set 'mnist'; accepted are fash"),
         (["export", "cifar10", "cifar10.zip"], "must end in .npz"),
         (["publish", "mine", "--workdir", "."], "holds no run with a saved state"),
         (["publish", "mine"], "Say which run is to be published: --workdir=FOLDER."),

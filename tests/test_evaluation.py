@@ -124,6 +124,7 @@ def test_a_named_reference_is_extracted_once(gan, small_sets, cache):
     ("subject", "options", "message"),
     [
         ("model", {"metrics": ["fidd"]}, "no metric 'fidd'; accepted are fid, kid, prdc, is"),
+        ("model", {"metrics": "fid, kidd"}, "no metric 'kidd'; accepted are fid, kid, prdc, is"),
         ("model", {"metrics": []}, "No metric is named"),
         ("model", {"samples": 19}, "kid needs at least 20 images of each; there are 19"),
         ("model", {"samples": 0}, "must be a positive integer, but is 0"),

@@ -199,8 +199,31 @@ def test_fit_refuses_what_it_would_ignore(tiny, pictures, name):
         zoo.GAN("wgan_gp", tiny).fit(pictures, **{name: 1})
 
 
+def test_fit_refuses_labels_and_validation_that_mean_nothing_to_a_gan(tiny, pictures):
+    gan = zoo.GAN("wgan_gp", tiny)
+    with pytest.raises(ValueError, match="unconditional: it learns no labels, so give none"):
+        gan.fit(pictures, np.zeros(24, int))
+    with pytest.raises(ValueError, match="no loss to validate: zoo.metrics.periodic.PeriodicFID"):
+        gan.fit(pictures, validation_data=pictures)
+    assert gan.config.dataset == "fashion_mnist"
+
+
+def test_a_model_knows_what_it_was_last_trained_on(tiny, pictures, tmp_path):
+    np.savez(tmp_path / "own.npz", images=pictures)
+    gan = zoo.GAN("wgan_gp", tiny)
+    for images, source in [
+        (zoo.data.load(f"npz:{tmp_path}/own.npz"), f"npz:{tmp_path}/own.npz"),
+        (pictures, "array"),
+    ]:
+        gan.fit(images, steps_per_epoch=1, verbose=0)
+        gan.save(tmp_path / "own", zipped=False)
+        assert zoo.load(tmp_path / "own").config.dataset == source
+    with pytest.raises(ValueError, match="trained on an array: name the images to compare with"):
+        zoo.evaluate(tmp_path / "own", samples=30)
+
+
 def test_an_unconditional_recipe_has_no_classes():
-    with pytest.raises(ValueError, match="num_classes must be one of 0, but is 10"):
+    with pytest.raises(ValueError, match="num_classes must be 0, but is 10"):
         zoo.GAN("wgan_gp", {"num_classes": 10})
 
 

@@ -81,6 +81,18 @@ def test_names_and_patterns():
         zoo.info("wgangp-fmnist")
 
 
+def test_a_folder_and_a_keras_file_are_told_how_to_be_loaded(folder, tiny, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(ValueError, match="'mine' names a published model; for the folder, write"):
+        zoo.load("mine")
+    zoo.GAN("wgan_gp", tiny).save("mine.keras")
+    with pytest.raises(
+        ValueError, match=r"file: keras\.saving\.load_model\(.* reads it"
+    ):
+        zoo.load("./mine.keras")
+    assert keras.saving.load_model("./mine.keras").sample(1).shape == (1, 8, 8, 1)
+
+
 def test_one_wrong_byte_is_found_before_the_file_is_opened(tmp_path):
     shutil.copytree(registry.bundled_checkpoints() / "wgan_gp_fmnist", tmp_path / "copy")
     weights = tmp_path / "copy" / hub.WEIGHTS

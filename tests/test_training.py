@@ -97,6 +97,12 @@ def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
     with pytest.raises(ValueError, match=r"42\.png' is not a readable picture"):
         training.train_gan("wgan_gp", config, tmp_path / "run")
 
+    # What ended before it saved a step is no run to go on from, whatever its settings.
+    config = dataclasses.replace(config, width=4, steps=1, save_every=1)
+    assert training.train_gan("wgan_gp", config, tmp_path / "run").step == 1
+    with pytest.raises(ValueError, match="holds a run with another width"):
+        training.train_gan("wgan_gp", dataclasses.replace(config, width=8), tmp_path / "run")
+
 
 def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path):
     """A setting that was wrong is corrected in the same folder."""

@@ -39,7 +39,8 @@ def publish(name, workdir, checkpoints=None, best=False):
             f'A model\'s name is made of letters, digits, "_", "-" and ".", unlike {name!r}.'
         )
     facts, model, state = _load_run(pathlib.Path(workdir), best)
-    minutes = state.seconds / 60 + sum(run["minutes"] for run in facts.get("before", ()))
+    minutes = _minutes(state, facts["steps"])
+    minutes += sum(run["minutes"] for run in facts.get("before", ()))
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
     with files.atomic_folder(folder) as scratch:
         model.save(scratch, zipped=False)
@@ -94,6 +95,12 @@ def _load_run(workdir, best):
     facts["chosen"] = files.read_json(workdir / "best" / periodic.RECORD)
     facts["steps"] = facts["chosen"]["step"]
     return facts, hub.load_folder(workdir / "best"), state
+
+
+def _minutes(state, step):
+    """Returns the minutes that a run had trained at a step: the best's may lie before its end."""
+    at = [row["minutes"] for row in state.history if row["step"] == step]
+    return at[-1] if at else state.seconds / 60
 
 
 def _keep_measured(folder, scratch):

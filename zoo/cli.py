@@ -129,7 +129,7 @@ def parser():
 
     sub = command(export, "write a named data set to an .npz, for other backends")
     sub.add_argument("dataset", help="fashion_mnist or cifar10")
-    sub.add_argument("out", help="the .npz file")
+    sub.add_argument("out", nargs="?", help="the .npz file (default: where they look for it)")
     sub.add_argument("--split", default="train", choices=("train", "test"))
 
     sub = command(publish, "turn a run into a published model; --push sends it to the Hub")
@@ -228,12 +228,18 @@ def export(arguments):
     from zoo import data
     from zoo import images as pictures
 
-    if not arguments.out.endswith(".npz"):
-        raise ValueError(f"The file must end in .npz, but is {arguments.out!r}.")
+    if arguments.dataset not in data.NAMED:
+        raise ValueError(
+            f"There is no named set {arguments.dataset!r}; accepted are {', '.join(data.NAMED)}."
+        )
+    out = arguments.out or data.exported(arguments.dataset, arguments.split)
+    if not str(out).endswith(".npz"):
+        raise ValueError(f"The file must end in .npz, but is {out!r}.")
     images = data.load(arguments.dataset, arguments.split)
-    everything = slice(None)
-    pictures.save_npz(arguments.out, images=images[everything], labels=images.labels)
-    print(f"{len(images)} images in {arguments.out}")
+    if not arguments.out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    pictures.save_npz(out, images=images.images, labels=images.labels)
+    print(f"{len(images)} images in {out}")
 
 
 def publish(arguments):

@@ -86,7 +86,7 @@ def _compare(subjects, arguments):
 
     results = evaluation.compare(
         subjects,
-        arguments.metrics.split(","),
+        arguments.metrics,
         arguments.samples,
         arguments.reference,
         arguments.extractor,

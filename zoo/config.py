@@ -82,8 +82,8 @@ def _checked(field, kind, value):
         raise ValueError(f"{field.name} must be a finite number, but is {value!r}.")
     choices, minimum = field.metadata.get("choices"), field.metadata.get("minimum")
     if choices is not None and value not in choices:
-        accepted = ", ".join(map(repr, choices))
-        raise ValueError(f"{field.name} must be one of {accepted}, but is {value!r}.")
+        accepted = ("one of " if len(choices) > 1 else "") + ", ".join(map(repr, choices))
+        raise ValueError(f"{field.name} must be {accepted}, but is {value!r}.")
     if minimum is not None and not value >= minimum:
         raise ValueError(f"{field.name} must be at least {minimum}, but is {value!r}.")
     below = field.metadata.get("below")

@@ -1,13 +1,9 @@
 """Images to train on and to compare with: named sets, folders of pictures, `.npz` files, arrays.
 
-Images are uint8 of shape (N, H, W, C). The batches of a run depend on (seed, step) alone, so they
-are the same on every backend and a resumed run goes on with the next unseen ones.
+Images are uint8 of shape (N, H, W, C).
 """
 
-import collections
-import concurrent.futures
-import functools
-import itertools
+import copy
 import pathlib
 import warnings
 import zipfile
@@ -17,9 +13,10 @@ import keras
 import numpy as np
 from PIL import Image
 
-from zoo import pictures
+from zoo import files, pictures
 
 NAMED = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+ARRAY = "array"  # source of images that come from nowhere
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
@@ -29,12 +26,13 @@ class ArrayImages:
     Args:
         images: uint8 array of shape (N, H, W, C), C being 1 or 3, or (N, H, W).
         labels: Integers of shape (N,), or None.
+        source: Where they come from, as `load` takes it.
 
     Raises:
         ValueError: Where type or shape is another.
     """
 
-    def __init__(self, images, labels=None):
+    def __init__(self, images, labels=None, source=ARRAY):
         images = np.asarray(images)
         if images.ndim == 3:
             images = images[..., None]
@@ -53,7 +51,7 @@ class ArrayImages:
                     f"{labels.dtype} of shape {labels.shape}."
                 )
             labels = labels.astype(np.int32)
-        self.images, self.labels = images, labels
+        self.images, self.labels, self.source = images, labels, source
 
     def __len__(self):
         return len(self.images)
@@ -68,7 +66,7 @@ class ArrayImages:
             return self
         opened = (Image.fromarray(x.squeeze(-1) if x.shape[-1] == 1 else x) for x in self.images)
         resized = np.stack([pictures.to_array(picture, shape) for picture in opened])
-        return ArrayImages(resized, self.labels)
+        return ArrayImages(resized, self.labels, self.source)
 
 
 class FolderImages:
@@ -87,6 +85,7 @@ class FolderImages:
 
     def __init__(self, folder, shape=None):
         self.folder, self.shape = pathlib.Path(folder).expanduser(), shape
+        self.source = f"folder:{folder}"
         if not self.folder.is_dir():
             raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
         paths = (p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
@@ -119,7 +118,9 @@ class FolderImages:
 
     def resized(self, shape):
         """Returns the same pictures, delivered as (height, width, channels)."""
-        return FolderImages(self.folder, tuple(shape))
+        resized = copy.copy(self)
+        resized.shape = tuple(shape)
+        return resized
 
 
 def _is_hidden(path):
@@ -136,7 +137,7 @@ class Subset:
     """
 
     def __init__(self, images, indices):
-        self.images, self.indices = images, indices
+        self.images, self.indices, self.source = images, indices, images.source
         self.labels = None if images.labels is None else images.labels[indices]
 
     def __len__(self):
@@ -175,8 +176,9 @@ def load(source, split="train"):
     """Opens images by name.
 
     Args:
-        source: "fashion_mnist" or "cifar10" (through TensorFlow Datasets), "folder:DIR" (pictures;
-            subfolders are classes) or "npz:FILE" (a uint8 array `images`, and `labels` if any).
+        source: "fashion_mnist" or "cifar10" (through TensorFlow Datasets, or as `zoo export` wrote
+            them), "folder:DIR" (pictures; subfolders are classes) or "npz:FILE" (a uint8 array
+            `images`, and `labels` if any).
         split: "train" or "test" of a named set.
 
     Returns:
@@ -188,15 +190,18 @@ def load(source, split="train"):
     """
     kind, _, path = str(source).partition(":")
     if kind == "folder" and path:
-        return FolderImages(path)
-    if kind == "npz" and path:
-        return _load_npz(path)
-    if source in NAMED:
-        return _load_named(source, split)
-    raise ValueError(
-        f"There is no data source {source!r}; accepted are {', '.join(NAMED)}, folder:DIR and "
-        "npz:FILE."
-    )
+        images = FolderImages(path)
+    elif kind == "npz" and path:
+        images = _load_npz(path)
+    elif source in NAMED:
+        images = _load_named(source, split)
+    else:
+        raise ValueError(
+            f"There is no data source {source!r}; accepted are {', '.join(NAMED)}, folder:DIR and "
+            "npz:FILE."
+        )
+    images.source = str(source)
+    return images
 
 
 def _load_npz(path):
@@ -214,19 +219,30 @@ def _load_npz(path):
         ) from error
 
 
+def exported(name, split):
+    """Returns where the file of a named set lies that other backends than TensorFlow read."""
+    return files.cache_folder() / "datasets" / f"{name}-{split}.npz"
+
+
 def _load_named(name, split):
-    if keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"Named sets are read with TensorFlow, and this is the {keras.backend.backend()} "
-            f"backend: write {name} to a file once with `zoo export {name} {name}-{split}.npz "
-            f"--split {split}` where TensorFlow is installed, and use npz:{name}-{split}.npz."
-        )
     if split not in ("train", "test"):
         raise ValueError(f"split must be 'train' or 'test', but is {split!r}.")
-    import tensorflow_datasets as tfds
+    backend, file = keras.backend.backend(), exported(name, split)
+    if backend == "tensorflow":
+        import tensorflow_datasets as tfds
 
-    examples = tfds.as_numpy(tfds.load(name, split=split, batch_size=-1))
-    return ArrayImages(examples["image"], examples["label"])
+        examples = tfds.as_numpy(tfds.load(name, split=split, batch_size=-1))
+        return ArrayImages(examples["image"], examples["label"])
+    if not file.is_file():
+        raise ValueError(
+            f"Named sets are read with TensorFlow, and this is the {backend} backend: "
+            f"`zoo export {name} --split={split}` where TensorFlow is installed writes the file "
+            f"{str(file)!r}, which serves all backends."
+        )
+    images = _load_npz(file)
+    if images.labels is None or images.images.shape[1:] != NAMED[name]:
+        raise ValueError(f"{str(file)!r} does not hold {name}; remove it and export it again.")
+    return images
 
 
 def as_images(x, y=None):
@@ -240,22 +256,6 @@ def as_images(x, y=None):
             raise ValueError("Labels go with an array of images; a data source has its own.")
         return x
     return ArrayImages(x, y)
-
-
-def order(length, seed, start, count):
-    """Returns the `count` image indices from position `start` of an endless shuffled order.
-
-    Every pass over the images is a permutation of its own, drawn from (seed, pass).
-    """
-    passes = range(start // length, (start + count - 1) // length + 1)
-    indices = np.concatenate([_permutation(length, seed, number) for number in passes])
-    offset = start - passes[0] * length
-    return indices[offset : offset + count]
-
-
-@functools.lru_cache(maxsize=4)
-def _permutation(length, seed, number):
-    return np.random.default_rng([seed, 0, number]).permutation(length)
 
 
 def check_labelled(images, classes):
@@ -276,51 +276,3 @@ def warn_of_missing_classes(images, classes):
             f"{', '.join(map(str, missing))}.",
             stacklevel=3,
         )
-
-
-def batches(images, config, first_step=0):
-    """Yields the batch of every GAN step from `first_step` on, endlessly.
-
-    Args:
-        images: A data source with the model's image shape.
-        config: The model's `GANConfig`.
-        first_step: Number of the first step.
-
-    Yields:
-        1-tuples of a dict; N is the batch size, n the discriminator updates per step:
-        real: uint8 (N, n, H, W, C).
-        latents: float32 (N, n + 1, latent_size); the last is the generator update's.
-        mix: float32 (N, n), uniform in [0, 1]: where the gradient penalty is taken.
-        real_labels, fake_labels: int32 (N, n) and (N, n + 1); conditional models only.
-
-    Raises:
-        ValueError: If a conditional model is given images without labels, or too many classes.
-    """
-    size, updates, classes = config.batch_size, config.n_critic, config.num_classes
-    if classes:
-        check_labelled(images, classes)
-    for step in itertools.count(first_step):
-        indices = order(len(images), config.seed, step * size * updates, size * updates)
-        rng = np.random.default_rng([config.seed, 1, step])
-        latents = rng.standard_normal((size, updates + 1, config.latent_size), np.float32)
-        batch = {
-            "real": images[indices].reshape(size, updates, *config.image_shape),
-            "latents": latents,
-            "mix": rng.random((size, updates), np.float32),
-        }
-        if classes:
-            batch["real_labels"] = images.labels[indices].reshape(size, updates)
-            batch["fake_labels"] = rng.integers(classes, size=(size, updates + 1), dtype=np.int32)
-        yield (batch,)
-
-
-def prefetch(batches, size):
-    """Yields the same batches, made in a thread up to `size` ahead of their use; 0 makes none."""
-    if not size:
-        yield from batches
-        return
-    with concurrent.futures.ThreadPoolExecutor(1) as thread:
-        ahead = collections.deque(thread.submit(next, batches) for _ in range(size))
-        while True:
-            ahead.append(thread.submit(next, batches))
-            yield ahead.popleft().result()

@@ -49,7 +49,7 @@ def compare(
     Args:
         subjects: each a `zoo.GAN`, images or text; see `zoo.subjects.open_subject`.
         metrics: of "fid", "kid", "prdc" (precision, recall, density and coverage), "is" (Inception
-            Score, which needs a classifier) and "fid_infinity".
+            Score, which needs a classifier) and "fid_infinity"; a sequence, or text with commas.
         samples: images of each; by default 10,000 generated ones or all given ones, and of
             several subjects as many as the smallest has.
         reference: "test" or "train" of the data the models were trained on, or a data source; see
@@ -69,6 +69,8 @@ def compare(
         ValueError, FileNotFoundError: an argument is outside its range, images do not compare, or
             the weights of the extractor are missing.
     """
+    if isinstance(metrics, str):
+        metrics = [name.strip() for name in metrics.split(",")]
     unknown = [metric for metric in metrics if metric not in METRICS]
     if unknown or not metrics:
         wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"

@@ -12,6 +12,12 @@ import tempfile
 SCRATCH = ".writing-"
 
 
+def cache_folder():
+    """The folder of downloaded and computed files: `$ZOO_HOME` or `~/.cache/keras-gan-zoo`."""
+    default = pathlib.Path.home() / ".cache" / "keras-gan-zoo"
+    return pathlib.Path(os.environ.get("ZOO_HOME") or default)
+
+
 @contextlib.contextmanager
 def atomic_path(path):
     """Gives a temporary path of the same name, renamed to `path` on success.

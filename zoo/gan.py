@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, data, losses, penalties, registry, sampling
+from zoo import backend, batching, losses, penalties, registry, sampling
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.model import RecipeModel, check_images, to_float
@@ -150,6 +150,14 @@ class GAN(RecipeModel):
             optimizer=optimizer, auto_scale_loss=False, **self.compile_defaults | kwargs
         )
 
+    def fit(self, x, y=None, **kwargs):
+        if kwargs.get("validation_data") is not None:
+            raise ValueError(
+                "A GAN has no loss to validate: zoo.metrics.periodic.PeriodicFID measures it while "
+                "it trains."
+            )
+        return super().fit(x, y, **kwargs)
+
     def make_optimizer(self, scale=1.0):
         """Returns the optimizers of the config's run, their learning rates times `scale`."""
         return make_optimizers(self.config, scale)
@@ -163,7 +171,7 @@ class GAN(RecipeModel):
         return self.config.batch_size * self.config.n_critic
 
     def batches(self, images, first_step):
-        return data.batches(images, self.config, first_step)
+        return batching.batches(images, self.config, first_step)
 
     def train_step(self, *args):
         return backend.train_step(self, *args)
@@ -172,7 +180,7 @@ class GAN(RecipeModel):
         """Updates the discriminator `n_critic` times, the generator once, then its average.
 
         Args:
-            batch: As `zoo.data.batches` makes it: per sample one real image and label for each
+            batch: As `zoo.batching.batches` makes it: per sample one real image and label for each
                 discriminator update, and one latent and label more, for the generator's.
 
         Returns:

@@ -56,9 +56,13 @@ def locate(name, *, revision=None, cache_dir=None, token=None):
         return folder, stated_digests(folder)
     if isinstance(name, os.PathLike) or "/" in text or text.startswith((".", "~")):
         folder = pathlib.Path(os.path.expanduser(name))
+        if folder.suffix == ".keras" and folder.is_file():
+            raise ValueError(f"{text!r} is a file: keras.saving.load_model({text!r}) reads it.")
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {text!r}.")
         return folder, stated_digests(folder)
+    if text not in registry.list_models() and pathlib.Path(text).is_dir():
+        raise ValueError(f"{text!r} names a published model; for the folder, write './{text}'.")
     entry = registry.index()[registry.known(text, registry.list_models(), "model")]
     folder = registry.bundled_checkpoints() / text
     if revision is None and folder.is_dir():

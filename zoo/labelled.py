@@ -9,7 +9,7 @@ import itertools
 import keras
 import numpy as np
 
-from zoo import data
+from zoo import batching, data
 
 
 def training_batches(images, config, first_step=0):
@@ -29,7 +29,7 @@ def training_batches(images, config, first_step=0):
     data.check_labelled(images, config.num_classes)
     size = config.batch_size
     for step in itertools.count(first_step):
-        indices = data.order(len(images), config.seed, step * size, size)
+        indices = batching.order(len(images), config.seed, step * size, size)
         rng = np.random.default_rng([config.seed, 3, step])
         yield augment(images[indices], rng, config.flip, config.shift), images.labels[indices]
 

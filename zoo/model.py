@@ -1,5 +1,6 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
+import dataclasses
 import math
 import pathlib
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, data, files, registry
+from zoo import backend, batching, data, files, registry
 
 
 class RecipeModel(keras.Model):
@@ -78,7 +79,8 @@ class RecipeModel(keras.Model):
         """Trains on images; `keras.Model.fit` with the batches drawn by the zoo.
 
         The batch size is the config's: `zoo.load(name, config={"batch_size": 16})`. The order of
-        the images is shuffled anew in every pass.
+        the images is shuffled anew in every pass. The config's `dataset` says from then on what
+        the model was last trained on.
 
         Args:
             x: `zoo.data.load(...)`, or a uint8 array of shape (N, H, W, C).
@@ -104,8 +106,11 @@ class RecipeModel(keras.Model):
             kwargs.pop(name, None)
         if not self.compiled:
             self.compile()
+        if y is not None and not self.config.num_classes:
+            raise ValueError("This model is unconditional: it learns no labels, so give none.")
         images = data.as_images(x, y).resized(self.config.image_shape)
         data.warn_of_missing_classes(images, self.config.num_classes)
+        self.config = dataclasses.replace(self.config, dataset=images.source)
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
 
@@ -113,7 +118,7 @@ class RecipeModel(keras.Model):
 
         def batches(first_step=self.step):
             try:
-                yield from data.prefetch(self.batches(images, first_step), self.config.prefetch)
+                yield from batching.prefetch(self.batches(images, first_step), self.config.prefetch)
             except Exception as error:
                 failures.append(error)
                 raise

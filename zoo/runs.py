@@ -15,13 +15,18 @@ def states(workdir):
     return sorted((pathlib.Path(workdir) / "state").glob("step_*"), key=step_of)
 
 
+def has_trained(workdir):
+    """Whether a run has saved a step; each saves its beginning, step 0, too."""
+    return any(map(step_of, states(workdir)))
+
+
 def facts(workdir):
-    """Returns the `run.json` of a run that has saved; None where there is none.
+    """Returns the `run.json` of a run that has trained; None where there is none.
 
     What ended before its first save, by a wrong setting perhaps, binds nobody.
     """
     path = pathlib.Path(workdir) / "run.json"
-    return files.read_json(path) if path.is_file() and states(workdir) else None
+    return files.read_json(path) if path.is_file() and has_trained(workdir) else None
 
 
 def step_of(state):

@@ -7,7 +7,7 @@ import typing
 import numpy as np
 from PIL import Image
 
-from zoo import data, hub, pictures, registry, sampling
+from zoo import batching, data, hub, pictures, registry, sampling
 
 SAMPLES = 10_000
 SPLITS = ("train", "test")
@@ -128,7 +128,7 @@ def _of_images(images, name, samples, seed):
     if samples is not None and not 0 < samples <= len(images):
         raise ValueError(f"{name} holds {len(images):,} images; {samples:,} cannot be taken.")
     chosen = samples is not None and samples < len(images)
-    indices = data.order(len(images), seed, 0, samples) if chosen else np.arange(len(images))
+    indices = batching.order(len(images), seed, 0, samples) if chosen else np.arange(len(images))
     shape = images[indices[:1]].shape[1:]
     return Subject(
         name,
@@ -202,6 +202,11 @@ def open_reference(reference, subjects):
         return Reference("images", None, lambda: Blocks(images), None)
     if reference in SPLITS:
         source = _training_source(subjects)
+        if source == data.ARRAY:
+            raise ValueError(
+                "The model was trained on an array: name the images to compare with, such as "
+                "--reference folder:DIR."
+            )
         if reference == "test" and source not in data.NAMED:
             raise ValueError(
                 f"{source!r} has no test split: name the images to compare with, such as "

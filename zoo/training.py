@@ -95,11 +95,13 @@ def _train(recipe, config, workdir, prepare):
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
             facts = _facts(recipe, config, workdir)
+            if not runs.has_trained(workdir):
+                files.remove_folder(workdir / "state")  # of other settings perhaps
             files.sweep(workdir, *(workdir / name for name in ("state", "samples", "best")))
             state = TrainState(workdir, config.keep)
             with scope():
                 model = registry.build(recipe, config)
-                if config.start_from and not runs.states(workdir):
+                if config.start_from and not runs.has_trained(workdir):
                     starting.copy_weights(config.start_from, model)
                 model.compile_for_run()
                 state.restore(model)
@@ -154,7 +156,7 @@ def _placed(config, workdir):
             return
         with tempfile.TemporaryDirectory() as scratch:
             for kept in ("state", "best"):
-                if (workdir / kept).is_dir():
+                if runs.has_trained(workdir) and (workdir / kept).is_dir():
                     ignore = shutil.ignore_patterns(f"{files.SCRATCH}*")  # the chief may be writing
                     shutil.copytree(workdir / kept, pathlib.Path(scratch) / kept, ignore=ignore)
             yield pathlib.Path(scratch), scope

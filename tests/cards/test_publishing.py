@@ -11,7 +11,7 @@ from published import NAME
 
 import zoo
 from recipes.wgan_gp import Config
-from zoo import card_text, cards, files, registry, train_state, training
+from zoo import card_text, cards, files, registry, runs, train_state, training
 
 
 def test_weights_beyond_half_precision_are_kept_in_single(tmp_path):
@@ -72,9 +72,17 @@ def test_the_best_weights_can_be_published(home, tmp_path):
     best.save(run / "best", zipped=False)
     record = {"fid": 1.5, "step": 1, "extractor": "quarters", "split": "train"}
     files.write_json(run / "best" / "fid.json", record)
+    state = runs.states(run)[-1]
+    trained = files.read_json(state / "record.json")
+    for row, minutes in zip(trained["history"], (30.0, 50.0), strict=True):
+        row["minutes"] = minutes
+    files.write_json(state / "record.json", trained)
+    (state / "SHA256SUMS").unlink()
+    train_state.write_digests(state)
     folder = cards.publish("best", run, tmp_path / "checkpoints", best=True)
     metadata = files.read_json(folder / "metadata.json")
     assert (metadata["steps"], metadata["chosen"]) == (1, record)
+    assert metadata["minutes"] == 30, "until the best, not until the end"
     images = zoo.load(folder).sample(4, seed=0).astype(int)
     assert np.abs(images - best.sample(4, seed=0)).max() <= 1, "but for float16"
     assert "of the lowest FID over quarters features of the run" in card_text.card(metadata)

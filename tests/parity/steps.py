@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import provenance, registry
+from zoo import data, provenance, registry
 from zoo.optimizers import AdversarialOptimizer
 
 SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
@@ -45,9 +45,9 @@ def step(recipe):
     adversarial, networks = isinstance(model, zoo.GAN), model.networks
     model.compile(AdversarialOptimizer(*adams) if adversarial else adams[0])
     images = rng.integers(0, 256, (32, 8, 8, 1)).astype(np.uint8)
-    labels = np.arange(32) % 10
-    measured = {} if adversarial else {"validation_data": (images, labels)}
-    logs = model.fit(images, labels, steps_per_epoch=1, verbose=0, **measured).history
+    images = data.ArrayImages(images, np.arange(32) % 10)
+    measured = {} if adversarial else {"validation_data": images}
+    logs = model.fit(images, steps_per_epoch=1, verbose=0, **measured).history
     results = {f"log {name}": values for name, values in logs.items()}
     for network in (*networks, "training_generator") if adversarial else networks:
         for i, weight in enumerate(getattr(model, network).get_weights()):

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from zoo import files
-from zoo.metrics import features, fetch, frechet, references
+from zoo.metrics import features, frechet, references
 
 PART = 5000  # images between two saves of unfinished statistics
 
@@ -40,7 +40,7 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
     Returns:
         `Collected`.
     """
-    folder = pathlib.Path(folder or fetch.cache_folder())
+    folder = pathlib.Path(folder or files.cache_folder())
     file = references.file_name(extractor, name)
     statistics = folder / "statistics" / f"{file}.npz" if name else None
     array = folder / "features" / f"{file}.npy" if name else None

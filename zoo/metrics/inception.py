@@ -18,6 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo import files
 from zoo.metrics import features, fetch
 
 SIZE = 299
@@ -222,7 +223,7 @@ def find_weights(path=None):
     Raises:
         FileNotFoundError: there is no such file.
     """
-    path = path or os.environ.get("ZOO_INCEPTION") or fetch.cache_folder() / fetch.WEIGHTS_NAME
+    path = path or os.environ.get("ZOO_INCEPTION") or files.cache_folder() / fetch.WEIGHTS_NAME
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(
