@@ -63,8 +63,8 @@ def main():
     with contextlib.redirect_stdout(sys.stderr):
         for recipe in options.recipes:
             model = workload.build(recipe, options)
-            data = workload.random_images(model.config)
-            fit = functools.partial(model.fit, *data, steps_per_epoch=1, verbose=0)
+            images = workload.random_images(model.config)
+            fit = functools.partial(model.fit, images, steps_per_epoch=1, verbose=0)
             fit()  # Keras builds losses by running the model once more
             counted[recipe] = count(fit)
     print(json.dumps(counted))

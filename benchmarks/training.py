@@ -27,7 +27,7 @@ import numpy as np
 from keras import ops
 
 from benchmarks import workload
-from zoo import data, files, provenance
+from zoo import files, provenance
 from zoo.policy import dtype_policy
 
 NO_TORCH = "PyTorch is not installed: its columns, and shares of peak, are left out."
@@ -124,13 +124,13 @@ def _matmul_rate(options, product):
 def measure(recipe, options, torch_training, flops, zoo_flops):
     """Returns the timings of one recipe by loop, and of its batches alone."""
     model = workload.build(recipe, options)
-    images, labels = workload.random_images(model.config)
+    images = workload.random_images(model.config)
     parameters = workload.count_parameters(model)
     _say(f"{recipe}: the zoo's fit")
-    loops = {"zoo": _time_fit(model, options, lambda stop: _fit(model, images, labels, stop))}
+    loops = {"zoo": _time_fit(model, options, lambda stop: _fit(model, images, stop))}
     loops["zoo"]["flops_per_step"] = zoo_flops
     training = torch_training and torch_training.make(recipe, model.config)
-    batches = model.batches(data.as_images(images, labels), 0)
+    batches = model.batches(images, 0)
     if training:
         _say(f"{recipe}: PyTorch")
         assert training.parameters == parameters, f"{training.parameters} and {parameters}"
@@ -141,7 +141,7 @@ def measure(recipe, options, torch_training, flops, zoo_flops):
 
         _say(f"{recipe}: gradient tapes")
         loops["tapes"] = _time_fit(
-            model, options, lambda stop: tape_training.fit(model, images, stop)
+            model, options, lambda stop: tape_training.fit(model, images.images, stop)
         )
     return {
         "parameters": parameters,
@@ -151,8 +151,8 @@ def measure(recipe, options, torch_training, flops, zoo_flops):
     }
 
 
-def _fit(model, images, labels, stop):
-    model.fit(data.ArrayImages(images, labels), steps_per_epoch=10**6, verbose=0, callbacks=[stop])
+def _fit(model, images, stop):
+    model.fit(images, steps_per_epoch=10**6, verbose=0, callbacks=[stop])
 
 
 def _time_fit(model, options, fit):

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from zoo import files, registry
+from zoo import data, files, registry
 
 IMAGES = 10_000
 GROWN = 1_000  # a step at which progan, which grows by a doubling per step here, has grown
@@ -54,9 +54,9 @@ def build(recipe, options):
 
 
 def random_images(config):
-    """Returns uint8 images of the config's shape, and int labels (N,)."""
+    """Returns labelled images of the config's shape, as a data source."""
     images = np.random.default_rng(0).integers(0, 256, (IMAGES, *config.image_shape), np.uint8)
-    return images, np.arange(IMAGES) % 10
+    return data.ArrayImages(images, np.arange(IMAGES) % 10)
 
 
 def count_parameters(model):

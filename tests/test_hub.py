@@ -86,9 +86,7 @@ def test_a_folder_and_a_keras_file_are_told_how_to_be_loaded(folder, tiny, monke
     with pytest.raises(ValueError, match="'mine' names a published model; for the folder, write"):
         zoo.load("mine")
     zoo.GAN("wgan_gp", tiny).save("mine.keras")
-    with pytest.raises(
-        ValueError, match=r"file: keras\.saving\.load_model\(.* reads it"
-    ):
+    with pytest.raises(ValueError, match=r"file: keras\.saving\.load_model\(.* reads it"):
         zoo.load("./mine.keras")
     assert keras.saving.load_model("./mine.keras").sample(1).shape == (1, 8, 8, 1)
 
