@@ -7,13 +7,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-import numpy as np
 import pytest
-from small import TINY, small_named
+from small import TINY, grey_levels, small_named
 
 
 def pytest_addoption(parser):
-    parser.addoption("--times", type=int, default=10, help="how often a run is killed")
+    parser.addoption("--times", type=int, default=4, help="how often a run is killed")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +46,5 @@ def tiny():
 
 @pytest.fixture
 def pictures():
-    """uint8 images (24, 8, 8, 1), each of one grey level of its own: i-th image, level 10 i."""
-    levels = 10 * np.arange(24, dtype=np.uint8)
-    return np.broadcast_to(levels[:, None, None, None], (24, 8, 8, 1)).copy()
+    """Images of a test's own, each of one grey level; see `small.grey_levels`."""
+    return grey_levels()

@@ -7,6 +7,12 @@ TINY = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_criti
 COUNTS = {"train": 300, "test": 100}
 
 
+def grey_levels():
+    """Returns uint8 images (24, 8, 8, 1), each of one level of its own: i-th image, level 10 i."""
+    levels = 10 * np.arange(24, dtype=np.uint8)
+    return np.broadcast_to(levels[:, None, None, None], (24, 8, 8, 1)).copy()
+
+
 def small_named(name, split):
     """Stands in for a named set of the same image shape: every split has images of its own."""
     from zoo import data

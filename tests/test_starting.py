@@ -7,23 +7,32 @@ import shutil
 import numpy as np
 import pytest
 from absl import flags
+from small import TINY, grey_levels
 
 from recipes.wgan_gp import Config
 from zoo import cards, cli, files, hub, provenance, registry, starting, training
 
 
-@pytest.fixture
-def config(tiny, pictures, tmp_path):
-    np.savez(tmp_path / "set.npz", images=pictures)
-    source = {"dataset": f"npz:{tmp_path / 'set.npz'}", "steps": 2}
-    return Config.from_dict(tiny | source | {"penalty_weight": 5.0, "n_critic": 2})
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    images = tmp_path_factory.mktemp("images") / "set.npz"
+    np.savez(images, images=grey_levels())
+    source = {"dataset": f"npz:{images}", "steps": 2}
+    return Config.from_dict(TINY | source | {"penalty_weight": 5.0, "n_critic": 2})
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    """The folder of a run of two steps."""
+    run = tmp_path_factory.mktemp("trained") / "first"
+    training.train_gan("wgan_gp", config, run)
+    return run
 
 
 @pytest.fixture
-def first(config, tmp_path):
-    """The model of a run of two steps."""
-    training.train_gan("wgan_gp", config, tmp_path / "first")
-    return tmp_path / "first" / "model"
+def first(trained, tmp_path):
+    """The model of a run of two steps, in a test's own copy of the run."""
+    return shutil.copytree(trained, tmp_path / "first") / "model"
 
 
 def parsed(*arguments, workdir=None):
