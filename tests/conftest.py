@@ -12,7 +12,7 @@ from small import TINY, grey_levels, small_named
 
 
 def pytest_addoption(parser):
-    parser.addoption("--times", type=int, default=4, help="how often a run is killed")
+    parser.addoption("--times", type=int, default=10, help="how often a run is killed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -206,6 +206,7 @@ def test_fit_refuses_labels_and_validation_that_mean_nothing_to_a_gan(tiny, pict
     with pytest.raises(ValueError, match="no loss to validate: zoo.metrics.periodic.PeriodicFID"):
         gan.fit(pictures, validation_data=pictures)
     assert gan.config.dataset == "fashion_mnist"
+    assert not gan.compiled
 
 
 def test_a_model_knows_what_it_was_last_trained_on(tiny, pictures, tmp_path):

@@ -98,8 +98,10 @@ def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
         training.train_gan("wgan_gp", config, tmp_path / "run")
 
     # What ended before it saved a step is no run to go on from, whatever its settings.
+    (tmp_path / "run" / "best").mkdir()
     config = dataclasses.replace(config, width=4, steps=1, save_every=1)
     assert training.train_gan("wgan_gp", config, tmp_path / "run").step == 1
+    assert not (tmp_path / "run" / "best").exists()
     with pytest.raises(ValueError, match="holds a run with another width"):
         training.train_gan("wgan_gp", dataclasses.replace(config, width=8), tmp_path / "run")
 

@@ -61,8 +61,8 @@ def locate(name, *, revision=None, cache_dir=None, token=None):
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {text!r}.")
         return folder, stated_digests(folder)
-    if text not in registry.list_models() and pathlib.Path(text).is_dir():
-        raise ValueError(f"{text!r} names a published model; for the folder, write './{text}'.")
+    if text and text not in registry.list_models() and pathlib.Path(text).is_dir():
+        raise ValueError(f"There is no model {text!r}; the folder is './{text}'.")
     entry = registry.index()[registry.known(text, registry.list_models(), "model")]
     folder = registry.bundled_checkpoints() / text
     if revision is None and folder.is_dir():

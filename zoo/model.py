@@ -104,11 +104,11 @@ class RecipeModel(keras.Model):
                     'zoo.load(name, config={"batch_size": 16}) changes.'
                 )
             kwargs.pop(name, None)
-        if not self.compiled:
-            self.compile()
         if y is not None and not self.config.num_classes:
             raise ValueError("This model is unconditional: it learns no labels, so give none.")
         images = data.as_images(x, y).resized(self.config.image_shape)
+        if not self.compiled:
+            self.compile()
         data.warn_of_missing_classes(images, self.config.num_classes)
         self.config = dataclasses.replace(self.config, dataset=images.source)
         if steps_per_epoch is None:

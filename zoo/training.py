@@ -95,13 +95,15 @@ def _train(recipe, config, workdir, prepare):
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
             facts = _facts(recipe, config, workdir)
-            if not runs.has_trained(workdir):
-                files.remove_folder(workdir / "state")  # of other settings perhaps
+            fresh = not runs.has_trained(workdir)
+            if fresh and runs.states(workdir):  # of other settings perhaps
+                for part in ("state", "best"):
+                    files.remove_folder(workdir / part)
             files.sweep(workdir, *(workdir / name for name in ("state", "samples", "best")))
             state = TrainState(workdir, config.keep)
             with scope():
                 model = registry.build(recipe, config)
-                if config.start_from and not runs.has_trained(workdir):
+                if config.start_from and fresh:
                     starting.copy_weights(config.start_from, model)
                 model.compile_for_run()
                 state.restore(model)
