@@ -6,13 +6,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The processes of a test run share a GPU, where there is one.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+# Compiling with all optimisations takes longer than tests run what is compiled.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 
 import pytest
 from small import TINY, grey_levels, small_named
 
 
 def pytest_addoption(parser):
-    parser.addoption("--times", type=int, default=10, help="how often a run is killed")
+    parser.addoption("--times", type=int, default=20, help="how often a run is killed")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,6 +23,17 @@ def deterministic():
     from zoo import backend
 
     backend.make_deterministic()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_as_they_are():
+    """Spares TensorFlow the rewriting of graphs, which takes longer than tests run them."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture

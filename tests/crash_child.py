@@ -1,16 +1,12 @@
-"""A tiny run in a process of its own, as a recipe's command does it.
-
-A fork server imports this once, and so TensorFlow: each run then starts in a second, and can be
-killed at any moment of it.
-"""
+"""A tiny run in a process of its own, as a recipe's command does it."""
 
 import os
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import zoo.classifier
-import zoo.gan  # noqa: F401  (imported here once for all runs)
+import tensorflow as tf
+
 from recipes.wgan_gp import Config
 from zoo import console, training
 
@@ -21,5 +17,7 @@ def run(workdir, log, hyperparameters):
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     sys.argv = ["train"]
+    # Rewriting the graph takes longer than its few steps.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     with console.user_errors():
         training.train_gan("wgan_gp", Config(**hyperparameters), workdir)

@@ -18,7 +18,7 @@ from crash_run import Run, last_arrays
 
 from zoo import runs, train_state
 
-STEPS_PER_KILL = 10
+STEPS_PER_KILL = 6
 LONG = {"steps": 600, "save_every": 300}
 
 

@@ -28,6 +28,11 @@ def test_fit_counts_generator_steps_and_logs_means(tiny, pictures):
     np.testing.assert_allclose(history["wasserstein"], difference, atol=1e-6)
 
 
+def test_no_wasserstein_estimate_is_made_of_another_loss(tiny):
+    trackers = build(tiny, loss="hinge").trackers
+    assert set(LOGS) - {tracker.name for tracker in trackers} == {"wasserstein"}
+
+
 def test_an_epoch_is_one_pass_by_default(tiny, pictures):
     gan = build(tiny, n_critic=2)
     gan.fit(pictures, verbose=0)

@@ -122,6 +122,9 @@ def test_scores_are_the_discriminators(config, recipe):
     scores = model.scores(images, labels)
     np.testing.assert_allclose(scores, keras.ops.convert_to_numpy(expected)[:, 0], rtol=1e-5)
     assert len(set(scores.tolist())) == 4
+    if recipe != "progan":  # its discriminator compares the images of a batch
+        in_batches = model.scores(images, labels, batch_size=3)
+        np.testing.assert_allclose(in_batches, scores, rtol=1e-5)
 
 
 def test_save_and_load(config, recipe, tmp_path):

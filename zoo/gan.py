@@ -96,12 +96,14 @@ class GAN(RecipeModel):
         latents, labels = sampling.walk(self.config, steps, seed, label, truncation)
         return sampling.generate(self.generator, latents, labels, batch_size)
 
-    def scores(self, images, labels=None):
+    def scores(self, images, labels=None, batch_size=64):
         """Returns what the discriminator thinks of images: more for what looks real to it.
 
         Args:
             images: uint8 array of shape (N, H, W, C), with the model's height, width and channels.
-            labels: Integers of shape (N,); conditional models only.
+            labels: Integers of shape (N,), or one for all; conditional models only.
+            batch_size: Images per forward pass. It matters to a discriminator that compares the
+                images of a batch (`progan`'s), and to no other.
 
         Returns:
             float32 array of shape (N,).
@@ -114,10 +116,16 @@ class GAN(RecipeModel):
             raise ValueError("This model is conditional: give the label of each image.")
         if labels is not None:
             sampling.one_hot(self.config, labels, len(images))  # refuses what does not fit
-            labels = ops.convert_to_tensor(np.broadcast_to(labels, len(images)), "int32")
-        with backend.undistributed():
-            scores = _apply(self.discriminator, to_float(images), labels, training=False)
-        return ops.convert_to_numpy(scores)[:, 0]
+            labels = np.broadcast_to(labels, len(images)).astype(np.int32)
+        sampling.check_positive(batch_size, "batch_size")
+        scores = np.empty(len(images), np.float32)
+        for start in range(0, len(images), batch_size):
+            part = slice(start, start + batch_size)
+            some = None if labels is None else ops.convert_to_tensor(labels[part])
+            with backend.undistributed():
+                batch = _apply(self.discriminator, to_float(images[part]), some, training=False)
+            scores[part] = ops.convert_to_numpy(batch)[:, 0]
+        return scores
 
     # Training
 
@@ -145,7 +153,9 @@ class GAN(RecipeModel):
         optimizer.build(
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
         )
-        self.trackers = [keras.metrics.Mean(name=name) for name in LOGS]
+        # The difference of scores estimates a distance with this loss alone.
+        names = LOGS if self.config.loss == "wasserstein" else LOGS[:-1]
+        self.trackers = [keras.metrics.Mean(name=name) for name in names]
         super().compile(
             optimizer=optimizer, auto_scale_loss=False, **self.compile_defaults | kwargs
         )
@@ -184,7 +194,7 @@ class GAN(RecipeModel):
                 discriminator update, and one latent and label more, for the generator's.
 
         Returns:
-            The means of the epoch so far, by the names in `LOGS`.
+            The means of the epoch so far, by names of `LOGS`.
         """
         self.before_step(self)
         real = to_float(batch["real"])

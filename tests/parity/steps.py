@@ -13,7 +13,14 @@ import zoo
 from zoo import data, provenance, registry
 from zoo.optimizers import AdversarialOptimizer
 
-SMALL = {"width": 8, "image_size": 8, "latent_size": 6, "batch_size": 4, "n_critic": 2}
+SMALL = {
+    "width": 8,
+    "discriminator_width": 8,
+    "image_size": 8,
+    "latent_size": 6,
+    "batch_size": 4,
+    "n_critic": 2,
+}
 
 
 def initialise(network, rng):
