@@ -25,6 +25,7 @@ CASES = {
     "DiscriminatorBlock": lambda **k: layers.DiscriminatorBlock(5, hidden_filters=4, **k),
     "FirstDiscriminatorBlock": lambda **k: layers.FirstDiscriminatorBlock(5, **k),
     "GeneratorBlock": lambda **k: layers.GeneratorBlock(5, momentum=0.8, **k),
+    "BatchNormalization": lambda **k: layers.BatchNormalization(momentum=0.8, **k),
     "ConditionalGeneratorBlock": lambda **k: layers.GeneratorBlock(5, num_classes=3, **k),
     "ConditionalBatchNormalization": lambda **k: layers.ConditionalBatchNormalization(
         num_classes=3, momentum=0.8, epsilon=1e-4, **k

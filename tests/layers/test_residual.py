@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from zoo.layers import (
+    BatchNormalization,
     ConditionalBatchNormalization,
     ConditionalResidualBlock,
     DiscriminatorBlock,
@@ -138,7 +139,7 @@ def test_generator_block_normalises_by_class_only_if_asked():
     plain, conditional = GeneratorBlock(5), GeneratorBlock(5, num_classes=4)
     plain(images())
     conditional(images(), LABELS)
-    assert type(plain.normalization_1) is keras.layers.BatchNormalization
+    assert type(plain.normalization_1) is BatchNormalization
     assert tuple(conditional.normalization_2.gamma.shape) == (4, 5)
     with pytest.raises(ValueError, match="is unconditional and takes none"):
         GeneratorBlock(5)(images(), LABELS)

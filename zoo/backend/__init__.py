@@ -7,6 +7,10 @@ Each backend offers the same functions:
     `state` are the other variables that `fn` may assign, moving statistics for example.
 `input_gradient(fn, x)`
     The gradient of sum(fn(x)) with respect to the tensor x, itself differentiable.
+`fused_batch_norm(x, gamma, beta, epsilon)`
+    Features (N, H, W, C), float32 or bfloat16, normalised per channel by the statistics of the
+    batch, in one kernel. The result is (y, mean, variance), the statistics those of y and float32;
+    or None where there is no such kernel, or the batch lies on several replicas.
 `train_step(model, *args)`
     The body of `keras.Model.train_step` on this backend, around `model.adversarial_step(batch)`.
 `assign(variable, value)`
@@ -40,6 +44,7 @@ _module = importlib.import_module(f"zoo.backend.{keras.backend.backend()}")
 
 value_and_grad = _module.value_and_grad
 input_gradient = _module.input_gradient
+fused_batch_norm = _module.fused_batch_norm
 train_step = _module.train_step
 assign = _module.assign
 sync = _module.sync

@@ -33,6 +33,17 @@ def input_gradient(fn, x):
     return tape.gradient(total, x)
 
 
+def fused_batch_norm(x, gamma, beta, epsilon):
+    one_replica = tf.distribute.get_strategy().num_replicas_in_sync == 1
+    if not one_replica or x.shape.rank != 4 or x.dtype not in (tf.float32, tf.bfloat16):
+        return None
+    y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon
+    )
+    count = tf.cast(tf.size(x) / x.shape[-1], tf.float32)
+    return y, mean, unbiased * tf.maximum(count - 1, 1) / count
+
+
 def train_step(model, data):
     return model.adversarial_step(data[0])
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.batch_norm import can_synchronize
+from zoo.layers.batch_norm import BatchNormalization, can_synchronize
 from zoo.layers.precision import at_least_float32
 
 
@@ -85,13 +85,13 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.synchronized = synchronized
-        self.normalization = keras.layers.BatchNormalization(
+        self.normalization = BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             center=False,
             scale=False,
             synchronized=synchronized and can_synchronize(),
-            dtype=keras.backend.result_type(self.variable_dtype, "float32"),
+            dtype=self.dtype_policy,
             name="normalization",
         )
 
@@ -122,7 +122,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def call(self, inputs, condition, training=None):
         gamma, beta = self._scale_and_offset(condition)
         per_sample = (-1,) + (1,) * (len(inputs.shape) - 2) + (inputs.shape[-1],)
-        normalized = self.normalization(at_least_float32(inputs), training=training)
+        normalized = at_least_float32(self.normalization(inputs, training=training))
         outputs = normalized * ops.reshape(gamma, per_sample) + ops.reshape(beta, per_sample)
         return ops.cast(outputs, self.compute_dtype)
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.layers.batch_norm import can_synchronize
+from zoo.layers.batch_norm import BatchNormalization, can_synchronize
 from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.folded import UpsampleConv2D
 
@@ -30,7 +30,7 @@ def _normalization(block):
     }
     if block.num_classes is None and block.condition_size is None:
         synchronized = block.synchronized and can_synchronize()
-        return keras.layers.BatchNormalization(synchronized=synchronized, **settings)
+        return BatchNormalization(synchronized=synchronized, **settings)
     return ConditionalBatchNormalization(
         block.num_classes, block.condition_size, synchronized=block.synchronized, **settings
     )
