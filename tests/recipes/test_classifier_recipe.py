@@ -11,7 +11,7 @@ from PIL import Image
 import zoo
 from recipes.classifier import NORMS, Config, compare
 from recipes.classifier.train import train
-from zoo import card_text, cards, files, hub, verification
+from zoo import card_text, cards, files, hub, layers, verification
 
 SMALL = {"width": 8, "image_size": 8, "batch_size": 8, "num_classes": 3}
 
@@ -23,7 +23,7 @@ def norms(model):
 @pytest.mark.parametrize(
     ("norm", "kind", "groups"),
     [
-        ("batch", keras.layers.BatchNormalization, lambda channels: None),
+        ("batch", layers.BatchNormalization, lambda channels: None),
         ("group", keras.layers.GroupNormalization, lambda channels: 4),
         ("instance", keras.layers.GroupNormalization, lambda channels: channels),
         ("layer", keras.layers.GroupNormalization, lambda channels: 1),

@@ -20,7 +20,7 @@ def test_a_score_depends_on_its_own_image_only(tiny, norm):
     """Batch norm would tie the samples of the penalty together; the other norms do not."""
     critic = zoo.GAN("wgan_gp", tiny | {"critic_norm": norm}).discriminator
     kinds = {type(layer) for layer in critic.layers}
-    assert keras.layers.BatchNormalization not in kinds
+    assert not any(issubclass(kind, keras.layers.BatchNormalization) for kind in kinds)
     assert NORMS[norm] is None or NORMS[norm] in kinds
     images = np.random.default_rng(0).normal(size=(6, 8, 8, 1)).astype(np.float32)
     together = keras.ops.convert_to_numpy(critic(images, training=True))
