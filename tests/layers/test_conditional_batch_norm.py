@@ -144,9 +144,10 @@ def test_a_vector_condition_shifts_gamma_and_beta():
     np.testing.assert_allclose(to_numpy(layer(x, condition)), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_half_precision_does_not_overflow():
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_half_precision_does_not_overflow(policy):
     # The variance of values around +-1000 is 1e6, beyond float16.
-    layer = ConditionalBatchNormalization(num_classes=3, dtype="mixed_float16")
+    layer = ConditionalBatchNormalization(num_classes=3, dtype=policy)
     x = images(6, 4, 4, 2, mean=0.0, deviation=1000.0)
     y = to_numpy(keras.ops.cast(layer(x, LABELS, training=True), "float32"))
     reference = ConditionalBatchNormalization(num_classes=3)
