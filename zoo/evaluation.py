@@ -53,7 +53,8 @@ def compare(
         samples: images of each; by default 10,000 generated ones or all given ones, and of
             several subjects as many as the smallest has.
         reference: "test" or "train" of the data the models were trained on, or a data source; see
-            `zoo.subjects.open_reference`.
+            `zoo.subjects.open_reference`. The Inception Score alone needs none, but where the
+            extractor is "classifier", that of this data.
         extractor: "inception", "classifier", a published classifier's name, or an
             `zoo.metrics.features.Extractor`.
         seed: of generated images and of random subsets.
@@ -86,7 +87,10 @@ def compare(
             raise ValueError(
                 f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
             )
-    target = measurable.open_reference(reference, opened)
+    if set(metrics) == {"is"} and extractor != "classifier":
+        target = measurable.NO_REFERENCE  # the score compares with nothing
+    else:
+        target = measurable.open_reference(reference, opened)
     extractor = extractors.get(extractor, target.source, dtype, inception)
     if "is" in metrics and not hasattr(extractor, "predict"):
         raise ValueError(

@@ -38,16 +38,19 @@ class Reference(typing.NamedTuple):
     """Real images to compare with.
 
     Attributes:
-        source: the data source, such as "cifar10".
+        source: the data source, such as "cifar10"; None of `NO_REFERENCE`.
         split: "train" or "test" of a named set; None for a source without splits.
         images: called without arguments; yields uint8 arrays (n, H, W, C).
         name: names a named set's images for files on disk; None for images that may change.
     """
 
-    source: str
+    source: str | None
     split: str | None
     images: collections.abc.Callable
     name: str | None
+
+
+NO_REFERENCE = Reference(None, None, lambda: iter(()), None)
 
 
 def open_subject(subject, samples=None, seed=0):

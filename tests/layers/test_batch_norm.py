@@ -61,11 +61,31 @@ def test_gradients_are_those_of_the_layer_of_keras(shape, scaled, weight_gradien
         np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=2e-4)
 
 
+def kernels(layer, x):
+    """How many kernels of batch normalisation the layer's training takes."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        traced = tf.function(lambda x: layer(x, training=True)).get_concrete_function(x)
+        names = [operation.type for operation in traced.graph.get_operations()]
+        return names.count("FusedBatchNormV3")
+    if keras.backend.backend() == "torch":
+        nodes, names = [layer(x, training=True).grad_fn], []
+        while nodes:
+            names.append(nodes[-1].name())
+            nodes.extend(node for node, _ in nodes.pop().next_functions if node)
+        return sum("BatchNorm" in name for name in names)
+    return 0
+
+
 def test_one_kernel_where_the_backend_has_one():
     x = keras.ops.convert_to_tensor(images((2, 3, 3, 4)))
     ones, zeros = keras.ops.ones(4), keras.ops.zeros(4)
     fused = backend.fused_batch_norm(x, ones, zeros, 1e-3)
-    assert (fused is None) == (keras.backend.backend() == "jax")
+    has_one = keras.backend.backend() != "jax"
+    assert (fused is not None) == has_one
+    assert kernels(BatchNormalization(), x) == has_one
+    assert kernels(keras.layers.BatchNormalization(), x) == 0
     assert backend.fused_batch_norm(x[0], ones, zeros, 1e-3) is None
 
 
