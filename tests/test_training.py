@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import stopping
+from PIL import Image
 
 from recipes.wgan_gp import Config
 from zoo import files, provenance, registry, runs, training
@@ -85,8 +86,6 @@ def test_one_replica_trains_as_no_strategy(config, tmp_path):
 
 def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
     """Late in the order, where TensorFlow and not the zoo asks for its batch."""
-    from PIL import Image
-
     (tmp_path / "pictures").mkdir()
     for i in range(60):
         Image.new("L", (8, 8), 4 * i).save(tmp_path / "pictures" / f"{i}.png")
@@ -106,11 +105,13 @@ def test_a_picture_that_cannot_be_read_is_one_sentence(tiny, tmp_path):
         training.train_gan("wgan_gp", dataclasses.replace(config, width=8), tmp_path / "run")
 
 
-def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path):
+def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path, capsys):
     """A setting that was wrong is corrected in the same folder."""
-    labels = {"labels": np.arange(24) % 12}
-    for name, more in (("flat", {}), ("twelve", labels)):
-        np.savez(tmp_path / f"{name}.npz", images=pictures, **more)
+    np.savez(tmp_path / "flat.npz", images=pictures)
+    names = [f"class_{i:02}" for i in range(12)]
+    for i, picture in enumerate(pictures):
+        (tmp_path / "twelve" / names[i % 12]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(tmp_path / "twelve" / names[i % 12] / f"{i}.png")
     config = registry.import_recipe("cbn_resnet").Config(
         dataset=f"npz:{tmp_path / 'flat.npz'}",
         image_size=8,
@@ -123,13 +124,15 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path):
     )
     with pytest.raises(ValueError, match="it needs labels"):
         training.train_gan("cbn_resnet", config, tmp_path / "run")
-    config = dataclasses.replace(config, dataset=f"npz:{tmp_path / 'twelve.npz'}")
+    config = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'twelve'}")
     with pytest.raises(ValueError, match="has 10 classes, but a label is 11"):
         training.train_gan("cbn_resnet", config, tmp_path / "run")
     (tmp_path / "run").mkdir(exist_ok=True)
     files.write_json(tmp_path / "run" / "run.json", provenance.run_facts("cbn_resnet", config))
     config = dataclasses.replace(config, num_classes=12)
     assert training.train_gan("cbn_resnet", config, tmp_path / "run").step == 1
+    assert "classes: 0 class_00, 1 class_01, 2 class_02, " in capsys.readouterr().out
+    assert runs.facts(tmp_path / "run")["class_names"] == names
 
 
 def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):

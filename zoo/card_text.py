@@ -120,6 +120,8 @@ def dataset_facts(metadata):
     """Facts of the training data; of a person's own images only their source is known."""
     source = metadata["dataset"]
     unknown = dict.fromkeys(("licence", "size", "source", "classes"), "not stated")
+    if names := metadata.get("class_names"):
+        unknown["classes"] = ", ".join(names)
     return DATASETS.get(source, {"title": source, **unknown})
 
 

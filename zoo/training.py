@@ -94,7 +94,7 @@ def _train(recipe, config, workdir, prepare):
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
-            facts = _facts(recipe, config, workdir)
+            facts = _facts(recipe, config, workdir) | _classes(config, images)
             fresh = not runs.has_trained(workdir)
             if fresh and runs.states(workdir):  # of other settings perhaps
                 for part in ("state", "best"):
@@ -189,6 +189,16 @@ def _facts(recipe, config, workdir):
         else:
             facts["hardware"] = earlier["hardware"]
     return facts
+
+
+def _classes(config, images):
+    """Returns, and prints, the names of the classes of a folder; their order is the labels'."""
+    names = getattr(images, "class_names", [])
+    if not (names and config.num_classes):
+        return {}
+    labelled = ", ".join(f"{label} {name}" for label, name in enumerate(names))
+    print(f"classes: {labelled}", flush=True)
+    return {"class_names": names}
 
 
 def _fit(model, scope, state, watchers, arguments):

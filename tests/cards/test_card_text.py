@@ -64,6 +64,14 @@ def test_a_small_variant_says_so(measured):
     assert variant(width=128, discriminator_width=64) == [f"| Variant | small: {both} |"]
 
 
+def test_classes_are_named(measured):
+    metadata = files.read_json(measured / "metadata.json")
+    assert "(T-shirt/top, trouser, pullover, dress," in card_text.body(metadata)
+    metadata |= {"dataset": "folder:mine"}
+    assert "not stated (not stated)" in card_text.body(metadata)
+    assert "(hat, shoe)" in card_text.body(metadata | {"class_names": ["hat", "shoe"]})
+
+
 def test_every_missing_fact_is_named(measured):
     metadata = files.read_json(measured / "metadata.json")
     for key in ("hardware", "command", "metrics", "neighbours", "licence", "minutes"):
