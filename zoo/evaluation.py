@@ -53,8 +53,7 @@ def compare(
         samples: images of each; by default 10,000 generated ones or all given ones, and of
             several subjects as many as the smallest has.
         reference: "test" or "train" of the data the models were trained on, or a data source; see
-            `zoo.subjects.open_reference`. The Inception Score alone needs none, but where the
-            extractor is "classifier", that of this data.
+            `zoo.subjects.open_reference`. "is" alone needs none if the classifier is named.
         extractor: "inception", "classifier", a published classifier's name, or an
             `zoo.metrics.features.Extractor`.
         seed: of generated images and of random subsets.
@@ -87,10 +86,8 @@ def compare(
             raise ValueError(
                 f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
             )
-    if set(metrics) == {"is"} and extractor != "classifier":
-        target = measurable.NO_REFERENCE  # the score compares with nothing
-    else:
-        target = measurable.open_reference(reference, opened)
+    alone = set(metrics) == {"is"} and extractor != "classifier"  # it compares with nothing
+    target = measurable.NO_REFERENCE if alone else measurable.open_reference(reference, opened)
     extractor = extractors.get(extractor, target.source, dtype, inception)
     if "is" in metrics and not hasattr(extractor, "predict"):
         raise ValueError(
