@@ -46,22 +46,23 @@ MEASURED = [
 ]
 
 
+LEAST = {"fashion_mnist": 0.93, "cifar10": 0.91}
+
+
 @pytest.mark.parametrize("name", MEASURED)
-def test_a_classifier_is_as_accurate_as_its_card_says(name):
-    classifier, card = zoo.load(name), CARDS[name]
-    accuracy = classifier.evaluate(data.load(card["dataset"], split="test"))["accuracy"]
+def test_a_classifier_is_what_its_card_and_its_statistics_say(name):
+    """One pass over the test images; the logits are a linear function of the features."""
+    card = CARDS[name]
+    classifier, test = zoo.load(name), data.load(card["dataset"], split="test")
+    features = classifier.features(test.images)
+    kernel, bias = classifier.classifier.get_layer("logits").get_weights()
+    accuracy = ((features @ kernel + bias).argmax(1) == test.labels).mean()
     # One image of 10,000 may fall on the other side on another machine, or two.
     assert abs(accuracy - card["metrics"]["test_accuracy"]) <= 2.5e-4
-    assert accuracy >= 0.93
-
-
-@pytest.mark.parametrize("name", MEASURED)
-def test_statistics_that_come_along_are_of_a_classifiers_features_now(name):
-    dataset = CARDS[name]["dataset"]
-    extractor, images = extractors.get(name), data.load(dataset, split="test").images
-    found = frechet.statistics_of(extractor(images))
-    shipped = references.find(references.file_name(extractor, f"{dataset}-test"))
-    assert frechet.frechet_distance(found, shipped) == pytest.approx(0, abs=1e-4)
+    assert accuracy >= LEAST[card["dataset"]]
+    shipped = references.file_name(extractors.get(name), f"{card['dataset']}-test")
+    distance = frechet.frechet_distance(frechet.statistics_of(features), references.find(shipped))
+    assert distance == pytest.approx(0, abs=1e-4)
 
 
 def test_an_unknown_split_is_one_sentence():
