@@ -114,6 +114,17 @@ def test_statistics_of_half_precision_are_single():
     np.testing.assert_allclose(to_numpy(layer.moving_variance), rounded.var(), rtol=1e-3)
 
 
+def test_a_pure_half_policy_keeps_a_variance_beyond_its_range():
+    x = 1000 * images((6, 4, 4, 2), mean=0.0).astype("float16")
+    layer = BatchNormalization(momentum=0.0, epsilon=0.0, dtype="float16")
+    y = layer(x, training=True)
+    assert keras.backend.standardize_dtype(y.dtype) == "float16"
+    variance = x.astype("float64").var((0, 1, 2))
+    assert (variance > 65504).all()
+    np.testing.assert_allclose(to_numpy(layer.moving_variance), variance, rtol=1e-4)
+    np.testing.assert_allclose(to_numpy(y).var((0, 1, 2)), 1.0, rtol=2e-3)
+
+
 def test_another_axis_and_a_mask_are_left_to_keras():
     x = images((6, 3, 4, 4))
     y = to_numpy(BatchNormalization(axis=1)(x, training=True))

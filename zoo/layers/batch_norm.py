@@ -21,7 +21,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Its weights, arguments and results are those of the Keras layer. In training, features
     (N, H, W, C) go through one kernel of TensorFlow or PyTorch. With TensorFlow on a CPU, forward
-    and backward then take a third of the Keras layer's time in float32, a fifth in bfloat16.
+    and backward then take a third of the Keras layer's time in float32, a fifth in bfloat16. Under a
+    pure half-precision policy too, the weights and statistics are float32.
 
     By default it is synchronised over replicas where Keras can, with TensorFlow only; elsewhere one
     program sees the whole batch anyway. Without it, replicas of a `tf.distribute` strategy
@@ -38,6 +39,11 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, synchronized=None, **kwargs):
         synchronized = can_synchronize() if synchronized is None else synchronized
         super().__init__(synchronized=synchronized, **kwargs)
+
+    def add_weight(self, **kwargs):
+        # A variance above 65504, or a small change of one, is lost in half precision.
+        dtype = keras.backend.result_type(self.variable_dtype, "float32")
+        return super().add_weight(dtype=dtype, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         fused = None

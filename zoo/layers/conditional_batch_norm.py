@@ -85,15 +85,13 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
         self.synchronized = synchronized
-        # The statistics are kept in float32 even where the weights are half precision.
-        statistics = keras.backend.result_type(self.variable_dtype, "float32")
         self.normalization = BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             center=False,
             scale=False,
             synchronized=synchronized and can_synchronize(),
-            dtype=self.dtype_policy if self.variable_dtype == statistics else statistics,
+            dtype=self.dtype_policy,
             name="normalization",
         )
 
