@@ -229,3 +229,7 @@ def test_the_inception_score_does_not_know_the_order_of_given_images(monkeypatch
     found = zoo.evaluate(images, ["is"], extractor=Sure(), progress=False)  # needs no reference
     assert found["reference"] is found["reference_samples"] is None
     assert 6 < found["metrics"]["is"]["value"] <= 10
+    with pytest.raises(ValueError, match="no reference 'tset'"):
+        zoo.evaluate(images, ["is"], reference="tset", extractor=Sure(), progress=False)
+    with pytest.raises(ValueError, match="they do not compare"):
+        zoo.compare([images, images[:, :4]], ["is"], extractor=Sure(), progress=False)

@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import scipy.special
 import tensorflow_datasets as tfds
 
 import zoo
@@ -46,20 +47,33 @@ MEASURED = [
 ]
 
 
+FIRST = 500
 LEAST = {"fashion_mnist": 0.93, "cifar10": 0.91}
 
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_a_classifier_is_what_its_card_and_its_statistics_say(name):
-    """One pass over the test images; the logits are a linear function of the features."""
+    """One pass over the test images; the logits are a linear function of the features.
+
+    That `predict` and `evaluate` agree with them is seen on the first images.
+    """
     card = CARDS[name]
     classifier, test = zoo.load(name), data.load(card["dataset"], split="test")
     features = classifier.features(test.images)
     kernel, bias = classifier.classifier.get_layer("logits").get_weights()
-    accuracy = ((features @ kernel + bias).argmax(1) == test.labels).mean()
+    logits = features @ kernel + bias
+    recognised = logits.argmax(1) == test.labels
+    accuracy = recognised.mean()
     # One image of 10,000 may fall on the other side on another machine, or two.
     assert abs(accuracy - card["metrics"]["test_accuracy"]) <= 2.5e-4
     assert accuracy >= LEAST[card["dataset"]]
+    first, labels = test.images[:FIRST], test.labels[:FIRST]
+    np.testing.assert_allclose(
+        classifier.predict(first), scipy.special.softmax(logits[:FIRST], axis=1), atol=1e-4
+    )
+    found = classifier.evaluate(first, labels)["accuracy"]
+    assert found == pytest.approx(recognised[:FIRST].mean(), abs=1 / FIRST)
+    np.testing.assert_allclose(extractors.get(name)(first), features[:FIRST], atol=1e-4)
     shipped = references.file_name(extractors.get(name), f"{card['dataset']}-test")
     distance = frechet.frechet_distance(frechet.statistics_of(features), references.find(shipped))
     assert distance == pytest.approx(0, abs=1e-4)

@@ -53,7 +53,7 @@ def compare(
         samples: images of each; by default 10,000 generated ones or all given ones, and of
             several subjects as many as the smallest has.
         reference: "test" or "train" of the data the models were trained on, or a data source; see
-            `zoo.subjects.open_reference`. "is" alone needs none if the classifier is named.
+            `zoo.subjects.open_reference`. "is" alone, with a classifier's name, needs none.
         extractor: "inception", "classifier", a published classifier's name, or an
             `zoo.metrics.features.Extractor`.
         seed: of generated images and of random subsets.
@@ -77,16 +77,9 @@ def compare(
         raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
     if cache and len(subjects) > 1:
         raise ValueError("A name in the cache is that of one subject: measure them one by one.")
-    opened = [measurable.open_subject(subject, samples, seed) for subject in subjects]
-    smallest = min(subject.count for subject in opened)
-    if any(subject.count > smallest for subject in opened):
-        opened = [measurable.open_subject(subject, smallest, seed) for subject in subjects]
-    for metric in metrics:
-        if smallest < METRICS[metric]:
-            raise ValueError(
-                f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
-            )
-    alone = set(metrics) == {"is"} and extractor != "classifier"  # it compares with nothing
+    opened = _open_alike(subjects, metrics, samples, seed)
+    default = isinstance(reference, str) and reference == "test"
+    alone = default and set(metrics) == {"is"} and extractor != "classifier"
     target = measurable.NO_REFERENCE if alone else measurable.open_reference(reference, opened)
     extractor = extractors.get(extractor, target.source, dtype, inception)
     if "is" in metrics and not hasattr(extractor, "predict"):
@@ -105,6 +98,21 @@ def compare(
         values = _measure(extractor, subject, real, metrics, seed, cache, label)
         results.append(result(extractor, subject, target, real, values))
     return results
+
+
+def _open_alike(subjects, metrics, samples, seed):
+    """Opens subjects of one shape, as many images of each, and enough for the metrics."""
+    opened = [measurable.open_subject(subject, samples, seed) for subject in subjects]
+    measurable.one_shape(opened)
+    smallest = min(subject.count for subject in opened)
+    if any(subject.count > smallest for subject in opened):
+        opened = [measurable.open_subject(subject, smallest, seed) for subject in subjects]
+    for metric in metrics:
+        if smallest < METRICS[metric]:
+            raise ValueError(
+                f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
+            )
+    return opened
 
 
 def _measure(extractor, subject, real, metrics, seed, cache, label):

@@ -199,7 +199,7 @@ def open_reference(reference, subjects):
     Raises:
         ValueError: the reference is unknown or not one for all.
     """
-    shape = _one_shape(subjects)
+    shape = one_shape(subjects)
     if not isinstance(reference, (str, pathlib.Path, tuple)):
         images = data.as_images(reference).resized(shape)
         return Reference("images", None, lambda: Blocks(images), None)
@@ -237,7 +237,8 @@ def open_reference(reference, subjects):
     return Reference(source, split, blocks, name)
 
 
-def _one_shape(subjects):
+def one_shape(subjects):
+    """Returns the (H, W, C) of all subjects; `ValueError` where they differ."""
     shapes = {tuple(subject.shape): subject.name for subject in subjects}
     if len(shapes) > 1:
         (first, a), (second, b), *_ = shapes.items()

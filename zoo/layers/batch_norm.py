@@ -21,8 +21,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Its weights, arguments and results are those of the Keras layer. In training, features
     (N, H, W, C) go through one kernel of TensorFlow or PyTorch. With TensorFlow on a CPU, forward
-    and backward then take a third of the Keras layer's time in float32, a fifth in bfloat16. Under a
-    pure half-precision policy too, the weights and statistics are float32.
+    and backward then take a third of the Keras layer's time in float32, a fifth in bfloat16.
+
+    Weights and statistics are float32 under a pure half-precision policy, too.
 
     By default it is synchronised over replicas where Keras can, with TensorFlow only; elsewhere one
     program sees the whole batch anyway. Without it, replicas of a `tf.distribute` strategy
