@@ -12,7 +12,7 @@ import stopping
 from PIL import Image
 
 from recipes.wgan_gp import Config
-from zoo import files, provenance, registry, runs, training
+from zoo import cards, files, provenance, registry, runs, training
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
@@ -110,8 +110,8 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path, capsys):
     np.savez(tmp_path / "flat.npz", images=pictures)
     names = [f"class_{i:02}" for i in range(12)]
     for i, picture in enumerate(pictures):
-        (tmp_path / "twelve" / names[i % 12]).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture[..., 0]).save(tmp_path / "twelve" / names[i % 12] / f"{i}.png")
+        (tmp_path / "pictures" / names[i % 12]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(tmp_path / "pictures" / names[i % 12] / f"{i}.png")
     config = registry.import_recipe("cbn_resnet").Config(
         dataset=f"npz:{tmp_path / 'flat.npz'}",
         image_size=8,
@@ -124,7 +124,7 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path, capsys):
     )
     with pytest.raises(ValueError, match="it needs labels"):
         training.train_gan("cbn_resnet", config, tmp_path / "run")
-    config = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'twelve'}")
+    config = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'pictures'}")
     with pytest.raises(ValueError, match="has 10 classes, but a label is 11"):
         training.train_gan("cbn_resnet", config, tmp_path / "run")
     (tmp_path / "run").mkdir(exist_ok=True)
@@ -133,6 +133,12 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path, capsys):
     assert training.train_gan("cbn_resnet", config, tmp_path / "run").step == 1
     assert "classes: 0 class_00, 1 class_01, 2 class_02, " in capsys.readouterr().out
     assert runs.facts(tmp_path / "run")["class_names"] == names
+    published = cards.publish("twelve", tmp_path / "run", tmp_path)
+    assert files.read_json(published / "metadata.json")["class_names"] == names
+    (tmp_path / "pictures" / "class_03").rename(tmp_path / "pictures" / "trousers")
+    with pytest.raises(ValueError, match="the run in '.*run' learnt class_00, class_01, class_02"):
+        training.train_gan("cbn_resnet", dataclasses.replace(config, steps=2), tmp_path / "run")
+    assert runs.facts(tmp_path / "run")["config"]["steps"] == 1
 
 
 def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):

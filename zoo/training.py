@@ -94,7 +94,7 @@ def _train(recipe, config, workdir, prepare):
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
-            facts = _facts(recipe, config, workdir) | _classes(config, images)
+            facts = _facts(recipe, config, workdir) | _classes(config, images, workdir)
             fresh = not runs.has_trained(workdir)
             if fresh and runs.states(workdir):  # of other settings perhaps
                 for part in ("state", "best"):
@@ -191,11 +191,22 @@ def _facts(recipe, config, workdir):
     return facts
 
 
-def _classes(config, images):
-    """Returns, and prints, the names of the classes of a folder; their order is the labels'."""
+def _classes(config, images, workdir):
+    """Returns, and prints, the names of the classes of a folder; their order is the labels'.
+
+    Raises:
+        ValueError: If the run in `workdir` has learnt other classes from that folder.
+    """
     names = getattr(images, "class_names", [])
     if not (names and config.num_classes):
         return {}
+    learnt = (runs.facts(workdir) or {}).get("class_names", names)
+    if names != learnt:
+        raise ValueError(
+            f"{config.dataset!r} has the classes {', '.join(names)}, but the run in "
+            f"{str(workdir)!r} learnt {', '.join(learnt)}: choose another --workdir, and "
+            "--start_from to begin with its weights."
+        )
     labelled = ", ".join(f"{label} {name}" for label, name in enumerate(names))
     print(f"classes: {labelled}", flush=True)
     return {"class_names": names}
