@@ -97,6 +97,8 @@ def test_bad_sources_say_what_is_wrong(tmp_path):
     for source, (kind, message) in cases.items():
         with pytest.raises(kind, match=message):
             data.load(source)
+    with pytest.raises(ValueError, match="whole.npz' has no 'test' split; all its images are for"):
+        data.load(f"npz:{tmp_path}/whole.npz", "test")
     with pytest.raises(ValueError, match="broken.png' is not a readable picture"):
         data.load(f"folder:{tmp_path}/bad").resized((8, 8, 1))[np.array([0])]
 

@@ -179,7 +179,7 @@ def load(source, split="train"):
         source: "fashion_mnist" or "cifar10" (through TensorFlow Datasets, or as `zoo export` wrote
             them), "folder:DIR" (pictures; subfolders are classes) or "npz:FILE" (a uint8 array
             `images`, and `labels` if any).
-        split: "train" or "test" of a named set.
+        split: "train" or "test"; only a named set has the latter.
 
     Returns:
         `ArrayImages` or `FolderImages`: `len`, `labels` and uint8 images by index.
@@ -189,6 +189,10 @@ def load(source, split="train"):
         FileNotFoundError: For a missing folder or file.
     """
     kind, _, path = str(source).partition(":")
+    if split != "train" and source not in NAMED and kind in ("folder", "npz"):
+        raise ValueError(
+            f"{str(source)!r} has no {split!r} split; all its images are for training."
+        )
     if kind == "folder" and path:
         images = FolderImages(path)
     elif kind == "npz" and path:

@@ -89,7 +89,7 @@ def _open(name):
     text = str(name)
     source = data_source(text)
     if source is not None:
-        return data.load(*source)
+        return data.load(*filter(None, source))
     folder = pathlib.Path(name).expanduser()
     if text not in registry.list_models() and folder.is_dir():
         if not (folder / "config.json").is_file():

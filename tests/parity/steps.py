@@ -21,6 +21,8 @@ SMALL = {
     "batch_size": 4,
     "n_critic": 2,
 }
+# What else a step can do that no recipe does by default.
+VARIANTS = {"sngan with r1": ("sngan", {"penalty": "r1", "penalty_weight": 1.0})}
 
 
 def initialise(network, rng):
@@ -35,13 +37,13 @@ def initialise(network, rng):
             variable.assign(0.5)  # in the middle of a growing network's first fade
 
 
-def step(recipe):
+def step(recipe, settings):
     """Returns the losses and the weights after one training step."""
     rng = np.random.default_rng(0)
     Config = registry.import_recipe(recipe).Config
     names = {field.name for field in dataclasses.fields(Config)}
-    config = {name: SMALL[name] for name in SMALL.keys() & names}
-    if getattr(Config(), "penalty_weight", 0):
+    config = {name: SMALL[name] for name in SMALL.keys() & names} | settings
+    if getattr(Config(**config), "penalty_weight", 0):
         config["penalty_every"] = 2  # the first step is penalised, in a branch of its own
     model = registry.build(recipe, config)
     for network in model.networks:
@@ -63,17 +65,18 @@ def step(recipe):
 
 
 def outputs(model):
-    """Returns images of a GAN, or probabilities of a classifier, of 64 samples."""
+    """Returns 64 images of a GAN, or probabilities of a classifier for 16 images."""
     if isinstance(model, zoo.GAN):
         return model.sample(64, seed=0)
-    images = np.random.default_rng(0).integers(0, 256, (64, *model.config.image_shape), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (16, *model.config.image_shape), np.uint8)
     return model.predict(images)
 
 
 def main(out):
     results = {}
-    for recipe in registry.list_recipes():
-        results |= {f"{recipe}: {key}": value for key, value in step(recipe).items()}
+    steps = {recipe: (recipe, {}) for recipe in registry.list_recipes()} | VARIANTS
+    for name, of in steps.items():
+        results |= {f"{name}: {key}": value for key, value in step(*of).items()}
     for name in zoo.list_models():
         results[f"outputs {name}"] = outputs(zoo.load(name))
     loaded = {"tensorflow", "jax", "torch"} & set(sys.modules)

@@ -14,6 +14,7 @@ import sys
 
 import numpy as np
 import pytest
+from steps import VARIANTS
 
 from zoo import registry
 
@@ -38,11 +39,11 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-@pytest.mark.parametrize("recipe", registry.list_recipes())
-def test_a_step_gives_the_same_losses_and_weights(results, backend, recipe):
+@pytest.mark.parametrize("step", [*registry.list_recipes(), *VARIANTS])
+def test_a_step_gives_the_same_losses_and_weights(results, backend, step):
     expected, found = results["tensorflow"], results[backend]
     assert expected.keys() == found.keys()
-    keys = [key for key in expected if key.startswith(f"{recipe}: ")]
+    keys = [key for key in expected if key.startswith(f"{step}: ")]
     assert len(keys) > 20
     for key in keys:
         absolute = 1e-5 if "log" in key else 2e-5
