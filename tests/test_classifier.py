@@ -252,14 +252,14 @@ def test_it_learns_from_the_training_split_and_is_measured_on_the_test_split(
     config = Config(width=8, batch_size=4, steps=2, save_every=2, holdout=0.1)
     training.train_classifier(recipe, config, tmp_path)
     assert small_sets == [("fashion_mnist", "train")]
-    assert len(labelled.test_images(config)) == 100
+    assert len(labelled.test_images(config, ())) == 100
     assert small_sets[1:] == [("fashion_mnist", "test")]
 
 
 def test_test_images_are_named_or_a_test_split(recipe, tmp_path):
     np.savez(tmp_path / "test.npz", images=quadrants(4)[0])
     config = registry.import_recipe(recipe).Config(test_dataset=f"npz:{tmp_path / 'test.npz'}")
-    assert len(labelled.test_images(config)) == 4
+    assert len(labelled.test_images(config, ())) == 4
     config = dataclasses.replace(config, test_dataset="", dataset="folder:mine")
-    with pytest.raises(ValueError, match=r"^folder:mine has no test split; name test images"):
-        labelled.test_images(config)
+    with pytest.raises(ValueError, match=r"^folder:mine has no test split: train with --test_d"):
+        labelled.test_images(config, ())

@@ -104,6 +104,10 @@ def test_what_a_run_cannot_start_from_is_one_sentence(config, first, tmp_path):
     other = dataclasses.replace(config, start_from="cbn_resnet_fmnist")
     with pytest.raises(ValueError, match="a model of the recipe 'cbn_resnet', not of 'wgan_gp'"):
         training.train_gan("wgan_gp", other, tmp_path / "other")
+    with pytest.raises(ValueError, match="a model of the recipe 'cbn_resnet', not of 'wgan_gp'"):
+        parsed("--start_from=cbn_resnet_fmnist")
+    with pytest.raises(FileNotFoundError, match="is the folder of a run: its model is in `model/`"):
+        parsed(f"--start_from={first.parent}")
     with pytest.raises(ValueError, match="There is no model 'wgan_gp_fmnits'; did you mean"):
         parsed("--start_from=wgan_gp_fmnits")
     assert {path.parent.name for path in tmp_path.glob("*/state")} == {"first"}

@@ -176,7 +176,8 @@ measured below. It keeps the bias of its data. Its images are no evidence of any
     @staticmethod
     def introduction(metadata):
         name = metadata["name"]
-        labels = ", labels=3" if metadata["config"].get("num_classes") else ""
+        classes = metadata["config"].get("num_classes")
+        labels = f", labels={min(3, classes - 1)}" if classes else ""
         return f"""![64 samples of {name}](samples.png)
 
 ```python

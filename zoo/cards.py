@@ -59,7 +59,8 @@ def publish(name, workdir, checkpoints=None, best=False):
                 for network in published.networks
             },
         }
-        metadata |= FACTS[published.kind](published, scratch) | _keep_measured(folder, scratch)
+        metadata |= FACTS[published.kind](published, scratch, metadata)
+        metadata |= _keep_measured(folder, scratch)
         parts = sorted({path.name for path in scratch.iterdir()} - {*UNPINNED})
         metadata["files"] = {part: files.sha256(scratch / part) for part in parts}
         files.write_json(scratch / "metadata.json", metadata)
@@ -107,15 +108,18 @@ def _keep_measured(folder, scratch):
     """Copies what was measured on the weights in `scratch` there; returns its facts."""
     from zoo import measurement
 
-    record = measurement.read(folder)
-    if record.get("weights") != files.sha256(scratch / hub.WEIGHTS):
+    weights = files.sha256(scratch / hub.WEIGHTS)
+    if hub.stated_digests(folder).get(hub.WEIGHTS) != weights:
         return {}
-    kept = {"metrics": measurement.summary(record)}
-    shutil.copy(folder / measurement.RECORD, scratch)
+    kept, record = {}, measurement.read(folder)
+    if record.get("weights") == weights:
+        kept["metrics"] = measurement.summary(record)
+        shutil.copy(folder / measurement.RECORD, scratch)
+    metadata = files.read_json(folder / "metadata.json")
     for part in PICTURED:
-        if (folder / f"{part}.png").is_file():
+        if part in metadata and (folder / f"{part}.png").is_file():
             shutil.copy(folder / f"{part}.png", scratch)
-            kept[part] = files.read_json(folder / "metadata.json")[part]
+            kept[part] = metadata[part]
     return kept
 
 
@@ -162,8 +166,9 @@ def _measurable_parts(metadata):
     from zoo.metrics import extractors
 
     measurement.check_measurable(metadata["dataset"])
-    classifier = metadata["dataset"] in extractors.classifiers().values()
-    conditional = classifier and metadata["config"].get("num_classes")
+    config = registry.import_recipe(metadata["recipe"]).Config.from_dict(metadata["config"])
+    classifier = extractors.has_classifier(config)
+    conditional = classifier and config.num_classes
     pictured = PICTURED if conditional else ("neighbours",)
     protocols = measurement.PROTOCOLS.items()
     return [
@@ -270,7 +275,7 @@ def index_entry(folder):
     }
 
 
-def _gan_facts(model, folder):
+def _gan_facts(model, folder, _):
     """Writes the 64 images of the card."""
     from zoo import images
 
@@ -285,11 +290,11 @@ def showcase(model):
     return model.sample(64, seed=SAMPLE_SEED, labels=labels)
 
 
-def _classifier_facts(model, folder):
+def _classifier_facts(model, _, metadata):
     """Measures the accuracy of the published weights on the test images."""
     from zoo import labelled
 
-    images = labelled.test_images(model.config)
+    images = labelled.test_images(model.config, metadata.get("class_names", ()))
     accuracy = model.evaluate(images)["accuracy"]
     return {
         "metrics": {"test_accuracy": round(accuracy, 4)},

@@ -296,5 +296,7 @@ class ClassifierConfig(ModelConfig):
         0.05, "Fraction of the training images kept from training, for val_accuracy.", minimum=0
     )
     test_dataset: str = hyperparameter(
-        "", "Images that measure the accuracy in the end: empty for the test split of a named set."
+        "",
+        "Images that measure the accuracy in the end: empty for the test split of a named set.",
+        of_run=True,
     )

@@ -125,13 +125,21 @@ def load_folder(folder, config=None):
         ValueError: If it is not a model of the zoo, or weights and config do not fit together.
     """
     folder = pathlib.Path(folder)
-    for name in ("config.json", WEIGHTS):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"{str(folder)!r} holds no model: it lacks {name}.")
+    _check_complete(folder, ["config.json", WEIGHTS])
     model = _build(folder, config)
     _check_shapes(model, folder / WEIGHTS)
     model.load_weights(folder / WEIGHTS)
     return model
+
+
+def _check_complete(folder, names):
+    for name in names:
+        if not (folder / name).is_file():
+            run = " It is the folder of a run: its model is in `model/`, once it has ended."
+            raise FileNotFoundError(
+                f"{str(folder)!r} holds no model: it lacks {name}."
+                + (run if (folder / "run.json").is_file() else "")
+            )
 
 
 def _build(folder, changes):
@@ -148,6 +156,7 @@ def describe(folder):
     Raises:
         ValueError: If it is not a model of the zoo.
     """
+    _check_complete(folder, ["config.json"])
     described = read_json(folder / "config.json")
     classes = {f"zoo>{name}": name for name in registry.CLASSES}
     kind, config = str(described.get("registered_name")), described.get("config")

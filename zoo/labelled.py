@@ -78,14 +78,30 @@ class EvaluationBatches(keras.utils.PyDataset):
         return self.images[indices], self.images.labels[indices]
 
 
-def test_images(config):
+def test_images(config, learnt):
     """Opens the images that measure a classifier of this config, none of which it was trained on.
 
+    Args:
+        config: The classifier's config.
+        learnt: Names of its classes, where it was trained on a folder of them.
+
     Raises:
-        ValueError: If the config names none and its data set has no test split.
+        ValueError: If the config names none and its data set has no test split, or if the images
+            are in subfolders of other names: their labels would be other classes'.
     """
-    if config.test_dataset:
-        return data.load(config.test_dataset)
-    if config.dataset in data.NAMED:
-        return data.load(config.dataset, "test")
-    raise ValueError(f"{config.dataset} has no test split; name test images by test_dataset.")
+    if not config.test_dataset:
+        if config.dataset in data.NAMED:
+            return data.load(config.dataset, "test")
+        raise ValueError(
+            f"{config.dataset} has no test split: train with --test_dataset=folder:DIR or "
+            "npz:FILE; a finished run takes it, too."
+        )
+    images = data.load(config.test_dataset)
+    names = getattr(images, "class_names", [])
+    if learnt and names and names != [*learnt]:
+        raise ValueError(
+            f"{config.test_dataset!r} has the classes {', '.join(names)}, but the classifier "
+            f"learnt {', '.join(learnt)}: give each of these a subfolder with pictures, and no "
+            "other."
+        )
+    return images

@@ -52,8 +52,7 @@ def _labels(config):
 
 def _space(config, progress):
     """Returns (name, function from uint8 images to vectors)."""
-    native = config.image_shape == data.NAMED[config.dataset]
-    if not native or config.dataset not in extractors.classifiers().values():
+    if not extractors.has_classifier(config):
         return "pixels", lambda x, _=None: x.reshape(len(x), -1).astype("float32") / 255
     extractor = extractors.get("classifier", config.dataset)
 

@@ -128,7 +128,7 @@ def stream(generator, latents, labels=None, batch_size=64):
         part = slice(start, start + batch_size)
         x = latents[part] if labels is None else [latents[part], labels[part]]
         # Under tf.distribute every replica generates the batch, one after another: take the first.
-        with backend.undistributed():
+        with backend.undistributed(), backend.full_precision():
             images = generator.predict_on_batch(x)
         yield to_uint8(images)[: len(latents[part])]
 

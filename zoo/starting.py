@@ -17,6 +17,10 @@ def hyperparameters(source, Config, workdir=None):
         Config: The recipe's `Config`.
         workdir: Folder of the run. One that goes on keeps what it took over, whatever has become
             of the model since.
+
+    Raises:
+        ValueError: If it is a model of another recipe.
+        FileNotFoundError: If there is no such model.
     """
     if not source:
         return {}
@@ -25,9 +29,21 @@ def hyperparameters(source, Config, workdir=None):
         return facts["inherited"]
     folder, _ = hub.locate(source)
     _, described = hub.describe(folder)
+    _check_recipe(source, described["recipe"], Config.__module__.rpartition(".")[2])
     kept = {field.name for field in dataclasses.fields(Config) if not field.metadata["of_run"]}
     kept.discard("start_from")
     return {name: value for name, value in described["config"].items() if name in kept}
+
+
+def class_names(source):
+    """Returns the names of the classes of a model or its run, [] where it states none."""
+    if not source:
+        return []
+    folder, _ = hub.locate(source)
+    for path in (folder / "metadata.json", folder.parent / "run.json"):
+        if path.is_file() and (names := files.read_json(path).get("class_names")):
+            return names
+    return []
 
 
 def copy_weights(source, model):
@@ -41,11 +57,7 @@ def copy_weights(source, model):
         ValueError: If it is of another recipe or has networks of other shapes.
     """
     other = hub.load(source)
-    if other.recipe != model.recipe:
-        raise ValueError(
-            f"start_from: {source!r} is a model of the recipe {other.recipe!r}, not of "
-            f"{model.recipe!r}."
-        )
+    _check_recipe(source, other.recipe, model.recipe)
     for network in model.networks:
         ours, theirs = getattr(model, network), getattr(other, network)
         if [w.shape for w in ours.weights] != [w.shape for w in theirs.weights]:
@@ -56,6 +68,13 @@ def copy_weights(source, model):
                 f"config: {values}."
             )
         ours.set_weights(theirs.get_weights())
+
+
+def _check_recipe(source, recipe, wanted):
+    if recipe != wanted:
+        raise ValueError(
+            f"start_from: {source!r} is a model of the recipe {recipe!r}, not of {wanted!r}."
+        )
 
 
 def runs_before(source):

@@ -108,7 +108,7 @@ def _train(recipe, config, workdir, prepare):
                 model.compile_for_run()
                 state.restore(model)
             if model.step >= config.steps and (workdir / "model").is_dir():
-                return model
+                return _finished(model, config, workdir)
             if model.step % config.steps_per_execution:
                 raise ValueError(
                     f"The run stopped at step {model.step:,}: go on with --steps_per_execution=1."
@@ -128,6 +128,17 @@ def _train(recipe, config, workdir, prepare):
                 _fit(model, scope, state, watchers, arguments)
             callbacks.save_film(workdir / "training.gif", workdir / "samples")
             model.save(workdir / "model", zipped=False)  # last: it says that the run is finished
+    return model
+
+
+def _finished(model, config, workdir):
+    """Returns the model of a run that has ended; what tests it may be named afterwards."""
+    facts = files.read_json(workdir / "run.json")
+    test_dataset = config.to_dict().get("test_dataset")
+    if facts["config"].get("test_dataset") != test_dataset:
+        facts["config"]["test_dataset"] = test_dataset
+        files.write_json(workdir / "run.json", facts)
+        model.save(workdir / "model", zipped=False)
     return model
 
 
@@ -200,7 +211,8 @@ def _classes(config, images, workdir):
     names = getattr(images, "class_names", [])
     if not (names and config.num_classes):
         return {}
-    learnt = (runs.facts(workdir) or {}).get("class_names", names)
+    earlier = runs.facts(workdir)
+    learnt = (earlier or {}).get("class_names", names)
     if names != learnt:
         raise ValueError(
             f"{config.dataset!r} has the classes {', '.join(names)}, but the run in "
@@ -209,6 +221,13 @@ def _classes(config, images, workdir):
         )
     labelled = ", ".join(f"{label} {name}" for label, name in enumerate(names))
     print(f"classes: {labelled}", flush=True)
+    before = starting.class_names(config.start_from) if not earlier else []
+    if before and before != names:
+        warnings.warn(
+            f"{config.start_from!r} learnt the classes {', '.join(before)}, in this order: a label "
+            "of the pictures is now another class.",
+            stacklevel=2,
+        )
     return {"class_names": names}
 
 

@@ -39,7 +39,7 @@ def compare(comparison, workdir):
         ValueError: If Matplotlib is missing, or there are no test images.
     """
     curves.import_figure()  # before the hours of work, not after
-    images = labelled.test_images(comparison)
+    images = labelled.test_images(comparison, ())
     workdir, rows = pathlib.Path(workdir), []
     for config in configs(comparison):
         rows.append(run(config, images, workdir / f"{config.norm}_{config.seed}"))

@@ -3,7 +3,7 @@
 import sys
 
 import zoo
-from zoo import console, labelled
+from zoo import console, labelled, starting
 
 
 def load(name="classifier_fmnist"):
@@ -16,7 +16,7 @@ def main(name="classifier_fmnist"):
     with console.user_errors():
         console.import_keras()
         model = load(name)
-        images = labelled.test_images(model.config)
+        images = labelled.test_images(model.config, starting.class_names(name))
         accuracy = model.evaluate(images)["accuracy"]
         print(f"{name}: accuracy {accuracy:.2%} on {len(images):,} test images")
 

@@ -72,6 +72,13 @@ def test_classes_are_named(measured):
     assert "(hat, shoe)" in card_text.body(metadata | {"class_names": ["hat", "shoe"]})
 
 
+def test_the_code_of_a_card_asks_for_a_class_that_there_is(measured):
+    metadata = files.read_json(measured / "metadata.json")
+    for classes, code in ((0, "seed=0)"), (2, "seed=0, labels=1)"), (10, "seed=0, labels=3)")):
+        config = metadata["config"] | {"num_classes": classes}
+        assert f".sample(64, {code}" in card_text.body(metadata | {"config": config})
+
+
 def test_every_missing_fact_is_named(measured):
     metadata = files.read_json(measured / "metadata.json")
     for key in ("hardware", "command", "metrics", "neighbours", "licence", "minutes"):

@@ -54,6 +54,18 @@ def test_numbers_of_other_weights_are_found(copy):
         measurement.check(copy, files.read_json(copy / "metadata.json"))
 
 
+def test_a_model_of_own_pictures_holds_without_numbers(copy):
+    """There is no test split to measure it with."""
+    edit(copy / "metadata.json", lambda metadata: metadata.update(dataset="folder:mine"))
+    edit(copy / "metadata.json", lambda metadata: metadata.pop("metrics"))
+    (copy / measurement.RECORD).unlink()
+    edit(copy / "metadata.json", lambda metadata: metadata["files"].pop(measurement.RECORD))
+    checks = list(verification.verify(copy, progress=False))
+    assert [(check.name, check.holds) for check in checks] == [
+        *(("files", True), ("samples", True), ("record", True))
+    ]
+
+
 def failures(folder, quick=False):
     checks = list(verification.verify(folder, quick, progress=False))
     return [check.name for check in checks if not check.holds], len(checks)

@@ -56,7 +56,7 @@ def test_a_finished_seed_is_not_measured_again(measured):
 def test_what_needs_a_classifier_is_left_out_without_one(measured, monkeypatch):
     metadata = files.read_json(measured / "metadata.json")
     monkeypatch.setattr(measurement, "PROTOCOLS", PLANNED)
-    conditional = metadata | {"config": metadata["config"] | {"num_classes": 10}}
+    conditional = metadata | {"recipe": "cbn_resnet", "config": {"num_classes": 10}}
     assert cards._measurable_parts(conditional) == ["neighbours", "test", "train"]
     # And not that a classifier has no bfloat16: all parts are measured with one dtype.
     with pytest.raises(ValueError, match="no published classifier of 'fashion_mnist'"):
@@ -66,6 +66,8 @@ def test_what_needs_a_classifier_is_left_out_without_one(measured, monkeypatch):
     everything = ["neighbours", "classes", "test", "train", "quick"]
     assert cards._measurable_parts(conditional) == everything
     assert cards._measurable_parts(metadata) == ["neighbours", "test", "train", "quick"]
+    resized = conditional | {"config": {"image_size": 16}}  # no images for that classifier
+    assert cards._measurable_parts(resized) == ["neighbours", "test", "train"]
 
 
 def test_planted_copies_are_found(home, tmp_path, monkeypatch):

@@ -47,6 +47,22 @@ def test_publishing_keeps_measurements_of_the_same_weights_only(home, measured, 
     assert not {"measurements.json", "neighbours.png"} & set(metadata["files"])
 
 
+def test_pictures_measured_before_any_number_are_kept(home, measured, tmp_path):
+    """And a picture whose facts were never written, the measurement being killed, is not."""
+    folder = shutil.copytree(measured, tmp_path / NAME)
+    facts = files.read_json(folder / "metadata.json")
+    del facts["metrics"]
+    files.write_json(folder / "metadata.json", facts)
+    (folder / "measurements.json").unlink()
+    shutil.copy(folder / "neighbours.png", folder / "classes.png")
+    keras.utils.clear_session()
+    metadata = files.read_json(cards.publish(NAME, home / "run", tmp_path) / "metadata.json")
+    assert metadata["neighbours"] == facts["neighbours"]
+    assert "neighbours.png" in metadata["files"]
+    assert not {"metrics", "classes"} & set(metadata)
+    assert "classes.png" not in metadata["files"]
+
+
 def test_a_name_is_no_path_and_publishing_removes_no_file_of_others(home, measured, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

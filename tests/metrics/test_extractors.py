@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import registry
-from zoo.metrics import extractors, features
+from zoo import data, registry
+from zoo.metrics import classifier_features, extractors, features
 
 
 class Tiny:
@@ -82,6 +82,20 @@ def test_two_classifiers_of_a_data_set_are_not_chosen_from(published, monkeypatc
     with pytest.raises(ValueError, match="a_study and classifier_tiny are published classifiers"):
         extractors.get("classifier", "fashion_mnist")
     assert extractors.get("classifier_tiny").name == "classifier_tiny"
+
+
+def test_a_named_set_has_a_classifier_of_its_own(published, monkeypatch):
+    """Whoever publishes another one can still measure, and with what others measured."""
+    entry = registry.index()["classifier_tiny"]
+    index = {"classifier_fmnist": entry, "mine": entry}
+    monkeypatch.setattr(registry, "index", lambda: index)
+    monkeypatch.setattr(classifier_features, "classifier_extractor", lambda name: name)
+    assert extractors.get("classifier", "fashion_mnist") == "classifier_fmnist"
+
+
+@pytest.mark.parametrize("dataset", data.NAMED)
+def test_the_own_classifiers_are_published(dataset):
+    assert extractors.classifiers()[extractors.OWN[dataset]] == dataset
 
 
 def test_a_run_in_half_precision_measures_in_full(published):

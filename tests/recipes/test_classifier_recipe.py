@@ -1,6 +1,7 @@
 """The classifier recipe: its normalisations and their comparison."""
 
 import csv
+import dataclasses
 import statistics
 
 import keras
@@ -11,7 +12,7 @@ from PIL import Image
 import zoo
 from recipes.classifier import NORMS, Config, compare
 from recipes.classifier.train import train
-from zoo import card_text, cards, files, hub, layers, verification
+from zoo import card_text, cards, files, hub, layers, starting, verification
 
 SMALL = {"width": 8, "image_size": 8, "batch_size": 8, "num_classes": 3}
 
@@ -167,3 +168,38 @@ def test_publishing_measures_the_published_files(sources, tmp_path):
     metadata["metrics"]["test_accuracy"] = 1 - accuracy
     files.write_json(folder / "metadata.json", metadata)
     assert [c.holds for c in verification.verify(folder)] == [True, False]
+
+
+def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
+    """The labels are the order of the subfolders: a folder without one would test other classes."""
+
+    def save(folder, *names):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            picture = Image.new("L", (8, 8), {"boots": 0, "sandals": 100, "shoes": 200}[name])
+            picture.save(tmp_path / folder / name / "0.png")
+        return f"folder:{tmp_path / folder}"
+
+    values = {"dataset": save("pictures", "boots", "sandals", "shoes"), "holdout": 0}
+    config = Config.from_dict(SMALL | values | {"steps": 1, "save_every": 1})
+    train(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="has no test split: train with --test_dataset="):
+        cards.publish("mine", tmp_path / "run", tmp_path)
+
+    # The finished run takes test images, and the run that starts from it does not take them over.
+    config = dataclasses.replace(config, test_dataset=save("test", "sandals", "shoes"))
+    train(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
+        cards.publish("mine", tmp_path / "run", tmp_path)
+    save("test", "boots")
+    metadata = files.read_json(cards.publish("mine", tmp_path / "run", tmp_path) / "metadata.json")
+    assert metadata["test_images"] == 3
+    assert metadata["config"]["test_dataset"] == config.test_dataset
+    source = str(tmp_path / "run" / "model")
+    inherited = starting.hyperparameters(source, Config)
+    assert inherited["width"] == 8
+    assert "test_dataset" not in inherited
+
+    pair = dataclasses.replace(config, dataset=save("pair", "sandals", "shoes"), start_from=source)
+    with pytest.warns(UserWarning, match="learnt the classes boots, sandals, shoes, in this order"):
+        train(pair, tmp_path / "second")

@@ -34,6 +34,9 @@ Each backend offers the same functions:
     What `evaluate` takes for a `keras.utils.PyDataset`, its length being the number of steps.
 `undistributed()`
     A context in which a batch need not be shared by the devices: every one computes all of it.
+`full_precision()`
+    A context in which products of float32 are those of float32 on a GPU too, which would else round
+    the factors to TF32's 10 bits: what is measured and published must not depend on the machine.
 """
 
 import importlib
@@ -54,3 +57,4 @@ strategy = _module.strategy
 distribute = _module.distribute
 distribute_evaluation = _module.distribute_evaluation
 undistributed = _module.undistributed
+full_precision = _module.full_precision

@@ -109,3 +109,7 @@ def undistributed():
         yield
     finally:
         keras.distribution.set_distribution(distribution)
+
+
+def full_precision():
+    return jax.default_matmul_precision("highest")

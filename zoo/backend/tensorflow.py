@@ -196,3 +196,13 @@ def _dataset(strategy, elements):
 
 
 undistributed = contextlib.nullcontext  # a model computes where its scope said
+
+
+@contextlib.contextmanager
+def full_precision():
+    allowed = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(allowed)

@@ -84,3 +84,16 @@ def distribute_evaluation(model, batches):
 
 
 undistributed = contextlib.nullcontext
+
+
+@contextlib.contextmanager
+def full_precision():
+    kernels = torch.backends.cudnn, torch.backends.cuda.matmul
+    allowed = [of.allow_tf32 for of in kernels]
+    for of in kernels:
+        of.allow_tf32 = False
+    try:
+        yield
+    finally:
+        for of, before in zip(kernels, allowed):
+            of.allow_tf32 = before

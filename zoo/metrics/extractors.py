@@ -1,10 +1,12 @@
 """Feature extractors by name."""
 
-from zoo import registry
+from zoo import data, registry
 from zoo.metrics import features
 from zoo.policy import dtype_policy
 
 NAMES = ("inception", "classifier")
+# Of the named sets, however many others are published: all numbers are to compare.
+OWN = {"fashion_mnist": "classifier_fmnist", "cifar10": "classifier_cifar10"}
 DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -36,6 +38,8 @@ def get(name, dataset=None, dtype="float32", weights=None):
     published = classifiers()
     if name == "classifier":
         found = [model for model, of in published.items() if of == dataset]
+        if OWN.get(dataset) in found:
+            found = [OWN[dataset]]
         if len(found) > 1:
             raise ValueError(
                 f"{' and '.join(found)} are published classifiers of {dataset!r}: name one."
@@ -55,6 +59,12 @@ def get(name, dataset=None, dtype="float32", weights=None):
 
     with dtype_policy("float32"):
         return classifier_features.classifier_extractor(name)
+
+
+def has_classifier(config):
+    """Whether there is a published classifier for the images that models of a config generate."""
+    native = config.image_shape == data.NAMED.get(config.dataset)
+    return native and config.dataset in classifiers().values()
 
 
 def classifiers():

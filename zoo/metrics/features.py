@@ -56,7 +56,7 @@ def extract(extractor, images, batch_size=50, total=None, progress="features of"
         if report.count and count < batch_size:
             # The last batch is filled up: another shape would compile the network again.
             batch = np.resize(batch, (batch_size, *batch.shape[1:]))
-        with backend.undistributed():
+        with backend.undistributed(), backend.full_precision():
             vectors = np.asarray(extractor(batch), "float32")[:count]
         yield vectors
         report.add(count)

@@ -1,0 +1,52 @@
+"""Samples and features are float32 where a GPU would use TF32; training is left alone."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from replicas import ROOT
+
+pytestmark = pytest.mark.parity
+ALLOWS_TF32 = {
+    "tensorflow": """
+import tensorflow as tf
+allows = tf.config.experimental.tensor_float_32_execution_enabled
+""",
+    "jax": """
+import jax
+allows = lambda: jax.config.jax_default_matmul_precision != "highest"
+""",
+    "torch": """
+import torch
+torch.backends.cuda.matmul.allow_tf32 = True  # as a script around the zoo may want it
+allows = lambda: torch.backends.cudnn.allow_tf32 and torch.backends.cuda.matmul.allow_tf32
+""",
+}
+SCRIPT = """
+import numpy as np
+from zoo import sampling
+from zoo.metrics import features
+
+class Network:
+    seen = []
+
+    def predict_on_batch(self, x):
+        self.seen.append(allows())
+        return np.zeros((len(x), 2, 2, 1), np.float32)
+
+    def __call__(self, images):
+        return self.predict_on_batch(images).reshape(len(images), -1)
+
+images = sampling.generate(Network(), np.zeros((3, 4), np.float32))
+list(features.extract(Network(), images, progress=None))
+assert Network.seen == [False, False], Network.seen
+assert allows(), "training may use it"
+"""
+
+
+@pytest.mark.parametrize("backend", ALLOWS_TF32)
+def test_measuring_does_not_round_to_tf32(backend):
+    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", ALLOWS_TF32[backend] + SCRIPT]
+    subprocess.run(command, env=environment, check=True)
