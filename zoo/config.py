@@ -223,8 +223,8 @@ class GANConfig(ModelConfig):
     )
     fid_every: int = hyperparameter(
         0,
-        "Saves between FIDs over the data set's classifier, against the training images; the best "
-        "weights are kept. 0 turns it off.",
+        "Saves, not steps, between FIDs over the data set's classifier, against the training "
+        "images; the best weights are kept. 0 turns it off.",
         minimum=0,
         of_run=True,
     )

@@ -51,6 +51,12 @@ def train_gan(recipe, config, workdir):
             callbacks.TensorBoard(workdir / "tensorboard", workdir / "samples", real),
         ]
         if config.fid_every:
+            saves = -(-config.steps // config.save_every)
+            if config.fid_every > saves:
+                raise ValueError(
+                    f"fid_every counts saves, of which the run has {saves}: with "
+                    f"{config.fid_every:,} there would be no FID."
+                )
             classifier = extractors.get("classifier", config.dataset)
             fid = PeriodicFID(workdir / "best", config.fid_every, extractor=classifier)
             extra.insert(0, fid)  # for what it adds to the logs

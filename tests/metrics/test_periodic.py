@@ -1,6 +1,7 @@
 """The FID during training: its numbers, the best model, resuming, and the files it ends up in."""
 
 import csv
+import dataclasses
 import errno
 import json
 
@@ -137,6 +138,9 @@ def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path):
     config = Config(fid_every=1, **tiny | {"dataset": f"npz:{tmp_path / 'mine.npz'}"})
     with pytest.raises(ValueError, match="no published classifier of 'npz:.*mine.npz'"):
         training.train_gan("wgan_gp", config, tmp_path / "run")
+    few = dataclasses.replace(config, steps=40, save_every=10, fid_every=20)  # steps were meant
+    with pytest.raises(ValueError, match="counts saves, of which the run has 4: with 20 there"):
+        training.train_gan("wgan_gp", few, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
