@@ -166,6 +166,10 @@ for name in [name for name in sys.modules if name.split(".")[0] == "keras"]: del
 os.environ["KERAS_BACKEND"] = "tensorflow"
 import keras
 assert type(keras.saving.load_model("checkpoints/wgan_fmnist")) is zoo.GAN
+from_config = keras.saving.deserialize_keras_object
+decay = {"class_name": "LinearDecay", "registered_name": "zoo>LinearDecay"}
+decay["config"] = {"learning_rate": 1.0, "steps": 2, "decay_from": 0.0}
+assert from_config(decay).steps == 2
 assert not [finder for finder in sys.meta_path if type(finder).__module__.startswith("zoo")]
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)

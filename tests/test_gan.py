@@ -6,7 +6,7 @@ import pytest
 from small import build, weights
 
 import zoo
-from zoo import layers, penalties
+from zoo import layers, penalties, registry
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
 from zoo.model import to_float
@@ -67,6 +67,33 @@ def test_average_is_warmed_up_and_moving_statistics_are_copied(tiny, pictures):
         if id(value) in trainable:
             expected = decay * before + (1 - decay) * expected
         np.testing.assert_allclose(np.array(average), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("recipe", registry.list_recipes())
+def test_a_setting_of_keras_does_not_turn_the_images_around(recipe):
+    """Networks are built for (N, H, W, C), whatever `image_data_format` keras.json asks for."""
+
+    def outputs():
+        model = registry.build(recipe, {"width": 8, "image_size": 8})
+        for network in model.networks:
+            initialise(getattr(model, network))
+        images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1)).astype(np.uint8)
+        return model.sample(2, seed=0) if isinstance(model, zoo.GAN) else model.predict(images)
+
+    expected = outputs()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        np.testing.assert_array_equal(outputs(), expected)
+        assert keras.config.image_data_format() == "channels_first"
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def initialise(network):
+    rng = np.random.default_rng(0)
+    for variable in network.weights:
+        if len(variable.shape) > 1:
+            variable.assign(rng.normal(0, 0.2, variable.shape))
 
 
 def test_no_average_when_the_decay_is_zero(tiny, pictures):

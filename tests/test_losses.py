@@ -43,6 +43,8 @@ def test_formula(name, discriminator, generator):
 def test_wasserstein_with_labels_is_the_same_loss():
     scores, signs = np.concatenate([REAL, FAKE]), np.array([[1.0]] * 3 + [[-1.0]] * 3)
     halves = 2 * losses.wasserstein(signs, scores)  # one mean over both halves, not one each
+    flat = losses.wasserstein(signs[:, 0], scores)  # which is no table of (N, 1) times (N,)
+    np.testing.assert_allclose(2 * flat, halves, rtol=1e-6)
     np.testing.assert_allclose(halves, losses.wasserstein_discriminator(REAL, FAKE), rtol=1e-6)
 
 
@@ -53,6 +55,12 @@ def test_float32_scalars_from_half_precision_scores(name):
     for loss in (d_loss(real, fake), g_loss(fake)):
         assert "float32" in str(loss.dtype)
         assert tuple(loss.shape) == ()
+
+
+def test_the_margin_of_half_precision_scores_is_not_rounded():
+    scores = np.full((4, 1), 0.003, "float16")  # 1 - 0.003 is 0.9971 in float16
+    expected = 2 * (1 - float(scores[0, 0]))
+    np.testing.assert_allclose(losses.hinge_discriminator(scores, -scores), expected, rtol=1e-6)
 
 
 def test_unknown_name():

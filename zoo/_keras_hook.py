@@ -42,7 +42,7 @@ def _register():
     known = sys.modules["keras"].saving.get_custom_objects()
     for name in registry.CLASSES:
         known.setdefault(f"zoo>{name}", _stand_in(name))
-    for module in ("layers", "constraints"):
+    for module in ("layers", "constraints", "optimizers"):
         importlib.import_module(f"zoo.{module}")
 
 

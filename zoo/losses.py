@@ -24,8 +24,10 @@ def wasserstein(signs, scores):
         signs: +1 or -1, a scalar or one per score.
         scores: Discriminator outputs, shape (N,) or (N, 1).
     """
-    scores = ops.cast(scores, "float32")
-    return -ops.mean(ops.cast(signs, "float32") * scores)
+    scores, signs = ops.cast(scores, "float32"), ops.cast(signs, "float32")
+    if len(signs.shape):  # (N,) times (N, 1) would be (N, N)
+        signs = ops.reshape(signs, ops.shape(scores))
+    return -ops.mean(signs * scores)
 
 
 def wasserstein_discriminator(real_scores, fake_scores):
@@ -40,6 +42,7 @@ def wasserstein_generator(fake_scores):
 
 def hinge_discriminator(real_scores, fake_scores):
     """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Miyato et al. 2018, Equation 16)."""
+    real_scores, fake_scores = (ops.cast(s, "float32") for s in (real_scores, fake_scores))
     return _mean(ops.relu(1.0 - real_scores)) + _mean(ops.relu(1.0 + fake_scores))
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, batching, data, files, registry
+from zoo import backend, batching, data, files, policy, registry
 
 
 class RecipeModel(keras.Model):
@@ -49,7 +49,8 @@ class RecipeModel(keras.Model):
     def build_network(self, network):
         """Builds a network anew as the recipe does."""
         model = registry.import_recipe(self.recipe, "model")
-        return getattr(model, f"build_{network}")(self.config)
+        with policy.channels_last():
+            return getattr(model, f"build_{network}")(self.config)
 
     @property
     def step(self):

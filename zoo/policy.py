@@ -1,4 +1,4 @@
-"""The precision that layers are built in."""
+"""The settings of Keras that layers are built in."""
 
 import contextlib
 
@@ -14,3 +14,14 @@ def dtype_policy(policy):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def channels_last():
+    """Lets layers be built for images (N, H, W, C) within the block, whatever `keras.json` says."""
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_image_data_format(before)

@@ -114,6 +114,16 @@ def test_statistics_of_half_precision_are_single():
     np.testing.assert_allclose(to_numpy(layer.moving_variance), rounded.var(), rtol=1e-3)
 
 
+@pytest.mark.parametrize("synchronized", [None, True, False])
+def test_what_one_framework_saved_another_makes_again(synchronized):
+    """Keras refuses to synchronise but with TensorFlow, where it is the default here."""
+    layer = BatchNormalization(synchronized=synchronized)
+    tensorflow = keras.backend.backend() == "tensorflow"
+    assert layer.get_config()["synchronized"] is synchronized
+    again = BatchNormalization.from_config(layer.get_config())
+    assert again.synchronized == (synchronized is not False and tensorflow)
+
+
 def test_a_pure_half_policy_keeps_a_variance_beyond_its_range():
     x = 1000 * images((6, 4, 4, 2), mean=0.0).astype("float16")
     layer = BatchNormalization(momentum=0.0, epsilon=0.0, dtype="float16")

@@ -120,6 +120,15 @@ def test_one_hot_labels_and_mixtures_of_classes():
     )
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int64"])
+def test_labels_are_integers_of_any_size(dtype):
+    layer, x = ConditionalBatchNormalization(num_classes=3), images(6, 4, 4, 2)
+    layer.build(x.shape, LABELS.shape)
+    filled(layer, gamma=[[1, 2], [3, 4], [5, 6]], beta=[[6, 5], [4, 3], [2, 1]])
+    expected = to_numpy(layer(x, LABELS))
+    np.testing.assert_array_equal(to_numpy(layer(x, LABELS.astype(dtype))), expected)
+
+
 def test_only_classes_in_the_batch_are_trained(weight_gradients):
     x, labels = images(4, 3, 3, 2), np.array([1, 3, 1, 3], "int32")
     symbols = keras.Input((3, 3, 2)), keras.Input((), dtype="int32")

@@ -1,5 +1,7 @@
 """What holds for every layer: configuration, saving, dtype policies, compiled training."""
 
+from inspect import signature
+
 import keras
 import numpy as np
 import pytest
@@ -76,6 +78,26 @@ def test_dtype_policies(name, policy):
         to_numpy(single(*inputs)),
         atol=0.1 if policy == "mixed_bfloat16" else 0.015,
     )
+
+
+@pytest.mark.parametrize("remade", ["made", "configured", "frozen later"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_frozen_layer_moves_nothing(name, remade):
+    """Not its parts' weights either, however the layer was made: saving keeps `trainable`."""
+    layer = CASES[name]()
+    if remade == "made" and name != "SpectralNorm":
+        layer = CASES[name](trainable=False)
+    layer.trainable = False
+    if remade == "configured":
+        layer = type(layer).from_config(layer.get_config())
+    inputs = inputs_of(name)
+    layer(*inputs)
+    before = [to_numpy(weight) for weight in layer.weights]
+    training = {"training": True} if "training" in signature(layer.call).parameters else {}
+    layer(*inputs, **training)
+    assert layer.trainable_weights == []
+    for weight, value in zip(layer.weights, before):
+        np.testing.assert_array_equal(to_numpy(weight), value, err_msg=weight.path)
 
 
 def everything():

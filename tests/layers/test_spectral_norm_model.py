@@ -182,6 +182,14 @@ def test_refuses_a_layer_that_hides_another():
         apply_spectral_norm(model)
 
 
+def test_refuses_a_kernel_that_it_would_leave_raw():
+    einsum = layers.EinsumDense("abcd,de->abce", (8, 8, 3))
+    for kind, name in ((layers.SeparableConv2D(3, 3), "depthwise_kernel"), (einsum, "kernel")):
+        model = keras.Sequential([keras.Input((8, 8, 2)), kind, layers.Flatten(), layers.Dense(1)])
+        with pytest.raises(ValueError, match=f"cannot normalise '.*{name}'"):
+            apply_spectral_norm(model)
+
+
 def test_statistics_layers_are_kept():
     image, label = keras.Input((8, 8, 3)), keras.Input((), dtype="int32")
     x = ConditionalBatchNormalization(4)(layers.Conv2D(4, 3)(image), label)

@@ -57,5 +57,7 @@ def test_bad_features_are_refused():
         kernel.kernel_distance(x, np.zeros((5, 4)))
     with pytest.raises(ValueError, match="30 and 19 images; at least 20"):
         kernel.kernel_distance(x, x[:19])
+    with pytest.raises(ValueError, match="subset_size must be at least 2, but is 1"):
+        kernel.kernel_distance(x, x, subset_size=1)
     with pytest.raises(ValueError, match="NaN"):
         kernel.kernel_distance(x, x + np.nan)

@@ -79,3 +79,5 @@ def test_nearest_against_scikit_learn():
 def test_too_few_images_are_refused():
     with pytest.raises(ValueError, match="9 and 5 images; at least 6"):
         pr.precision_recall(np.zeros((9, 2)), np.zeros((5, 2)), k=5)
+    with pytest.raises(ValueError, match="at least 1, but is 0"):
+        pr.precision_recall(np.zeros((9, 2)), np.zeros((9, 2)), k=0)

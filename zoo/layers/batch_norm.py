@@ -30,7 +30,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     normalise by different statistics and their moving statistics drift apart.
 
     Args:
-        synchronized: bool, as for the Keras layer, but True by default with TensorFlow.
+        synchronized: bool, as for the Keras layer, but by default True; with TensorFlow only, no
+            effect on other backends.
         **kwargs: As for `keras.layers.BatchNormalization`.
 
     Reference:
@@ -38,8 +39,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     """
 
     def __init__(self, synchronized=None, **kwargs):
-        synchronized = can_synchronize() if synchronized is None else synchronized
-        super().__init__(synchronized=synchronized, **kwargs)
+        wanted = synchronized is None or synchronized
+        super().__init__(synchronized=wanted and can_synchronize(), **kwargs)
+        self._synchronized = synchronized
+
+    def get_config(self):
+        # As it was given: a model saved with TensorFlow loads where Keras cannot synchronise.
+        return {**super().get_config(), "synchronized": self._synchronized}
 
     def add_weight(self, **kwargs):
         # A variance above 65504, or a small change of one, is lost in half precision.

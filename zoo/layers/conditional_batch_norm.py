@@ -92,6 +92,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             scale=False,
             synchronized=synchronized and can_synchronize(),
             dtype=self.dtype_policy,
+            trainable=self.trainable,
             name="normalization",
         )
 
@@ -159,6 +160,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             weights = ops.cast(condition, gamma.dtype)
             return ops.matmul(weights, gamma), ops.matmul(weights, beta)
         self._check_labels(condition)
+        condition = ops.cast(condition, "int32")  # TensorFlow takes rows by few types of integers
         return ops.take(gamma, condition, axis=0), ops.take(beta, condition, axis=0)
 
     def _check_condition_shape(self, shape):

@@ -28,6 +28,8 @@ def folded_kernel(kernel):
 
 def _check(layer):
     """Raises a `ValueError` for a convolution that would not be the one with resampling."""
+    if layer.data_format != "channels_last":
+        raise ValueError(f"{type(layer).__name__} takes data_format='channels_last' only.")
     plain = layer.strides == layer.dilation_rate == (1, 1) and layer.groups == 1
     if not plain or any(size % 2 == 0 for size in layer.kernel_size):
         raise ValueError(
@@ -57,7 +59,9 @@ class UpsampleConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         folded = ops.flip(ops.swapaxes(folded_kernel(kernel), 2, 3), axis=(0, 1))
-        return ops.conv_transpose(inputs, ops.cast(folded, inputs.dtype), 2, "same")
+        return ops.conv_transpose(
+            inputs, ops.cast(folded, inputs.dtype), 2, "same", data_format="channels_last"
+        )
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -85,7 +89,7 @@ class DownsampleConv2D(keras.layers.Conv2D):
         folded = ops.cast(folded_kernel(kernel) / 4, inputs.dtype)
         height, width = (size // 2 for size in self.kernel_size)
         padded = ops.pad(inputs, [(0, 0), (height, height), (width, width), (0, 0)])
-        return ops.conv(padded, folded, 2, "valid")
+        return ops.conv(padded, folded, 2, "valid", data_format="channels_last")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -15,10 +15,15 @@ def normalization(norm, groups=8, **kwargs):
             one group and as one group per channel); or "none".
         groups: Groups of "group"; a divisor of C.
         **kwargs: Initializers and constraints of gamma and beta.
+
+    Raises:
+        ValueError: For another name.
     """
     if norm == "none":
         return keras.layers.Identity()
     if norm == "batch":
         return BatchNormalization(**kwargs)
-    groups = {"layer": 1, "instance": -1, "group": groups}[norm]
-    return keras.layers.GroupNormalization(groups, **kwargs)
+    kinds = {"layer": 1, "instance": -1, "group": groups}
+    if norm not in kinds:
+        raise ValueError(f"norm must be batch, {', '.join(kinds)} or none, but is {norm!r}.")
+    return keras.layers.GroupNormalization(kinds[norm], **kwargs)

@@ -7,18 +7,24 @@ from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.folded import UpsampleConv2D
 
 
-def residual_convolution(filters, size, dtype, gain=2.0, use_bias=True, kind=keras.layers.Conv2D):
-    """The convolution of the residual blocks: zero-padded, Glorot uniform times sqrt(gain).
+def residual_convolution(
+    block, size, filters=None, gain=2.0, use_bias=True, kind=keras.layers.Conv2D
+):
+    """The convolution of a residual block: zero-padded, Glorot uniform times sqrt(gain).
 
-    The gain is 2 on the residual path, where a rectifier halves the signal, and 1 on the skip.
+    It has the block's filters, unless others are given, and its dtype and `trainable`: a frozen
+    block that is built later, or made again from its configuration, has frozen parts. The gain is 2
+    on the residual path, where a rectifier halves the signal, and 1 on the skip.
     """
     return kind(
-        filters,
+        filters or block.filters,
         size,
         padding="same",
         use_bias=use_bias,
+        data_format="channels_last",
         kernel_initializer=keras.initializers.VarianceScaling(gain, "fan_avg", "uniform"),
-        dtype=dtype,
+        dtype=block.dtype_policy,
+        trainable=block.trainable,
     )
 
 
@@ -27,6 +33,7 @@ def _normalization(block):
         "momentum": block.momentum,
         "epsilon": block.epsilon,
         "dtype": block.dtype_policy,
+        "trainable": block.trainable,
     }
     if block.num_classes is None and block.condition_size is None:
         synchronized = block.synchronized and can_synchronize()
@@ -102,13 +109,9 @@ class ConditionalResidualBlock(keras.layers.Layer):
 
     def build(self, inputs_shape, condition_shape):
         outputs_shape = self.compute_output_shape(inputs_shape)
-        self.convolution_1 = residual_convolution(
-            self.filters, 3, self.dtype_policy, use_bias=False
-        )
+        self.convolution_1 = residual_convolution(self, 3, use_bias=False)
         self.convolution_1.build(inputs_shape)
-        self.convolution_2 = residual_convolution(
-            self.filters, 3, self.dtype_policy, use_bias=False
-        )
+        self.convolution_2 = residual_convolution(self, 3, use_bias=False)
         self.convolution_2.build(outputs_shape)
         self.normalization_1 = _normalization(self)
         self.normalization_2 = _normalization(self)
@@ -116,9 +119,7 @@ class ConditionalResidualBlock(keras.layers.Layer):
         self.normalization_2.build(outputs_shape, condition_shape)
         self.skip_convolution = None
         if inputs_shape[-1] != self.filters:
-            self.skip_convolution = residual_convolution(
-                self.filters, 1, self.dtype_policy, use_bias=False
-            )
+            self.skip_convolution = residual_convolution(self, 1, use_bias=False)
             self.skip_convolution.build(inputs_shape)
             self.skip_normalization = _normalization(self)
             self.skip_normalization.build(outputs_shape, condition_shape)
@@ -218,22 +219,22 @@ class GeneratorBlock(keras.layers.Layer):
             raise ValueError(f"the generator block {self.name} {needs}.")
         conditions = (condition_shape,) if conditional else ()
         outputs_shape = self.compute_output_shape(inputs_shape)
-        self.resize = keras.layers.UpSampling2D(2, dtype=self.dtype_policy)
+        self.resize = keras.layers.UpSampling2D(
+            2, data_format="channels_last", dtype=self.dtype_policy
+        )
         self.resize.build(inputs_shape)
         self.normalization_1 = _normalization(self)
         self.normalization_1.build(inputs_shape, *conditions)
         kind = UpsampleConv2D if self.upsample else keras.layers.Conv2D
-        self.convolution_1 = residual_convolution(self.filters, 3, self.dtype_policy, kind=kind)
+        self.convolution_1 = residual_convolution(self, 3, kind=kind)
         self.convolution_1.build(inputs_shape)
         self.normalization_2 = _normalization(self)
         self.normalization_2.build(outputs_shape, *conditions)
-        self.convolution_2 = residual_convolution(self.filters, 3, self.dtype_policy)
+        self.convolution_2 = residual_convolution(self, 3)
         self.convolution_2.build(outputs_shape)
         self.skip_convolution = None
         if self.upsample or inputs_shape[-1] != self.filters:
-            self.skip_convolution = residual_convolution(
-                self.filters, 1, self.dtype_policy, gain=1.0
-            )
+            self.skip_convolution = residual_convolution(self, 1, gain=1.0)
             self.skip_convolution.build(inputs_shape)
 
     def call(self, inputs, condition=None, training=None):

@@ -68,7 +68,9 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self.downsample or input_shape[-1] != self.filters:
             self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
             self.skip_convolution.build(input_shape)
-        self.resize = keras.layers.AveragePooling2D(2, dtype=self.dtype_policy)
+        self.resize = keras.layers.AveragePooling2D(
+            2, data_format="channels_last", dtype=self.dtype_policy
+        )
         self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
@@ -137,7 +139,9 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
         self.convolution_2.build((*input_shape[:-1], self.filters))
         self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
         self.skip_convolution.build(input_shape)
-        self.resize = keras.layers.AveragePooling2D(2, dtype=self.dtype_policy)
+        self.resize = keras.layers.AveragePooling2D(
+            2, data_format="channels_last", dtype=self.dtype_policy
+        )
         self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
@@ -158,10 +162,12 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
 
 
 def _convolution(block, filters, size, gain=2.0, kind=keras.layers.Conv2D):
-    convolution = residual_convolution(filters, size, block.dtype_policy, gain, kind=kind)
+    convolution = residual_convolution(block, size, filters, gain, kind=kind)
     if not block.spectral_norm:
         return convolution
-    return SpectralNorm(convolution, power_iterations=block.power_iterations)
+    return SpectralNorm(
+        convolution, power_iterations=block.power_iterations, trainable=block.trainable
+    )
 
 
 def _output_shape(input_shape, filters, downsample):

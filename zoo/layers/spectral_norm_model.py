@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.spectral_norm import NORMALIZABLE, SpectralNorm, layer_matrix
 
 SETTLING_ITERATIONS = 100
@@ -79,8 +80,8 @@ def apply_spectral_norm(model, power_iterations=1):
         A new model of the same kind. It shares no weight with `model`.
 
     Raises:
-        ValueError: if the model is subclassed or unbuilt, or if one of its layers hides a layer
-            that cannot be reached to be wrapped.
+        ValueError: if the model is subclassed or unbuilt, if one of its layers hides a layer that
+            cannot be reached to be wrapped, or has a kernel that `SpectralNorm` does not take.
 
     Example:
 
@@ -129,12 +130,22 @@ def _walk(item, seen=None):
 
 
 def _refuse_hidden_layers(twin):
-    wrapped = {id(layer.layer) for layer in spectral_norm_layers(twin)}
+    normalized = spectral_norm_layers(twin)
+    wrapped = {id(layer.layer) for layer in normalized}
     for layer in _walk(twin):
         if isinstance(layer, NORMALIZABLE) and id(layer) not in wrapped:
             raise ValueError(
                 f"apply_spectral_norm cannot reach the layer '{layer.path}' inside another layer; "
                 f"build the outer layer with SpectralNorm instead."
+            )
+        if isinstance(layer, ConditionalBatchNormalization):
+            normalized.append(layer)  # which is kept as it is, like other normalisations
+    kept = {id(weight) for layer in normalized for weight in layer.weights}
+    for weight in twin.weights:
+        if weight.name.endswith("kernel") and id(weight) not in kept:
+            raise ValueError(
+                f"apply_spectral_norm cannot normalise '{weight.path}': SpectralNorm takes Dense, "
+                "Embedding and convolution layers; write the layer as these."
             )
 
 

@@ -20,6 +20,7 @@ from keras import layers, ops
 
 from zoo import files
 from zoo.metrics import features, fetch
+from zoo.policy import channels_last
 
 SIZE = 299
 FEATURES = 2048
@@ -284,7 +285,8 @@ class Inception:
         path = find_weights(path)
         self.dtype = dtype.removeprefix("mixed_")
         self.name = fetch.NETWORK + ("" if dtype == "float32" else "_bfloat16")
-        self._network = inception_v3(dtype)
+        with channels_last():
+            self._network = inception_v3(dtype)
         load_weights(self._network, path)
         self._models = {}
 

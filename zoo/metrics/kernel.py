@@ -30,9 +30,12 @@ def kernel_distance(first, second, subset_size=SUBSET, seed=0):
         for equal distributions, on either side of it.
 
     Raises:
-        ValueError: fewer than 20 vectors in a set, or features of different length.
+        ValueError: fewer than 20 vectors in a set, features of different length, or subsets of
+            fewer than 2 vectors.
     """
     first, second = features.check_pair(first, second, least=2 * SUBSETS)
+    if subset_size < 2:
+        raise ValueError(f"subset_size must be at least 2, but is {subset_size!r}.")
     length = min(len(first), len(second))
     subset_size = min(subset_size, length // SUBSETS)
     count = length // subset_size

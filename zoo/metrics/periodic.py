@@ -38,6 +38,8 @@ class PeriodicFID(keras.callbacks.Callback):
         extractor="classifier",
     ):
         super().__init__()
+        if every < 1:
+            raise ValueError(f"every, in epochs, must be at least 1, but is {every!r}.")
         self.folder = None if folder is None else pathlib.Path(folder)
         self.every, self.samples, self.seed = every, samples, seed
         self.reference, self.extractor = reference, extractor

@@ -28,8 +28,10 @@ def precision_recall(real, fake, k=NEIGHBOURS):
         fake lies in, over k, not bounded by 1; `coverage`, the share of real balls with a fake.
 
     Raises:
-        ValueError: a set has no more than k vectors, or features of different length.
+        ValueError: a set has no more than k vectors, features of different length, or k below 1.
     """
+    if k < 1:
+        raise ValueError(f"k must be the rank of a neighbour, at least 1, but is {k!r}.")
     real, fake = features.check_pair(real, fake, least=k + 1)
     # Distances are differences of dot products: centred, these are small and lose few digits.
     centre = real.mean(0, dtype="float64").astype("float32")
