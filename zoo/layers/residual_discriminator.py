@@ -68,9 +68,7 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self.downsample or input_shape[-1] != self.filters:
             self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
             self.skip_convolution.build(input_shape)
-        self.resize = keras.layers.AveragePooling2D(
-            2, data_format="channels_last", dtype=self.dtype_policy
-        )
+        self.resize = _halving(self)
         self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
@@ -139,9 +137,7 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
         self.convolution_2.build((*input_shape[:-1], self.filters))
         self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
         self.skip_convolution.build(input_shape)
-        self.resize = keras.layers.AveragePooling2D(
-            2, data_format="channels_last", dtype=self.dtype_policy
-        )
+        self.resize = _halving(self)
         self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
@@ -168,6 +164,10 @@ def _convolution(block, filters, size, gain=2.0, kind=keras.layers.Conv2D):
     return SpectralNorm(
         convolution, power_iterations=block.power_iterations, trainable=block.trainable
     )
+
+
+def _halving(block):
+    return keras.layers.AveragePooling2D(2, data_format="channels_last", dtype=block.dtype_policy)
 
 
 def _output_shape(input_shape, filters, downsample):
