@@ -73,8 +73,9 @@ def test_a_classifier_is_what_its_card_and_its_statistics_say(name):
     )
     found = classifier.evaluate(first, labels)["accuracy"]
     assert found == pytest.approx(recognised[:FIRST].mean(), abs=1 / FIRST)
-    np.testing.assert_allclose(extractors.get(name)(first), features[:FIRST], atol=1e-4)
-    shipped = references.file_name(extractors.get(name), f"{card['dataset']}-test")
+    extractor = extractors.get(name)
+    np.testing.assert_allclose(extractor(first), features[:FIRST], atol=1e-4)
+    shipped = references.file_name(extractor, f"{card['dataset']}-test")
     distance = frechet.frechet_distance(frechet.statistics_of(features), references.find(shipped))
     assert distance == pytest.approx(0, abs=1e-4)
 

@@ -138,10 +138,10 @@ def _train(recipe, config, workdir, prepare):
 
 
 def _finished(model, config, workdir):
-    """Returns the model of a run that has ended; what tests it may be named afterwards."""
+    """Returns the model of a run that has ended; what tests it may still be named."""
     facts = files.read_json(workdir / "run.json")
     test_dataset = config.to_dict().get("test_dataset")
-    if facts["config"].get("test_dataset") != test_dataset:
+    if test_dataset and facts["config"]["test_dataset"] != test_dataset:
         facts["config"]["test_dataset"] = test_dataset
         files.write_json(workdir / "run.json", facts)
         model.save(workdir / "model", zipped=False)

@@ -53,9 +53,13 @@ def verify(name, quick=False, *, inception=None, progress=True):
         return
     yield _picture(folder, model)
     yield _record(folder, metadata)
-    if metadata["dataset"] not in data.NAMED:  # no test split: the card states no numbers
-        return
-    if model.config.num_classes and extractors.has_classifier(model.config):
+    if metadata["dataset"] not in data.NAMED and not metadata.get("metrics"):
+        return  # without a test split there is nothing to state
+    if (
+        "classes" in metadata
+        or model.config.num_classes
+        and extractors.has_classifier(model.config)
+    ):
         yield _classes(model, metadata)
     protocol = "quick" if quick else "test"
     rows = [row for row in metadata.get("metrics", ()) if row["protocol"] == protocol]

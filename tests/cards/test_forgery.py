@@ -57,6 +57,8 @@ def test_numbers_of_other_weights_are_found(copy):
 def test_a_model_of_own_pictures_holds_without_numbers(copy):
     """There is no test split to measure it with."""
     edit(copy / "metadata.json", lambda metadata: metadata.update(dataset="folder:mine"))
+    checks = {check.name for check in verification.verify(copy, progress=False)}
+    assert "fid" in checks, "what is stated is measured, whatever the data set is called"
     edit(copy / "metadata.json", lambda metadata: metadata.pop("metrics"))
     (copy / measurement.RECORD).unlink()
     edit(copy / "metadata.json", lambda metadata: metadata["files"].pop(measurement.RECORD))

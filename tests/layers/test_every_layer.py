@@ -84,10 +84,10 @@ def test_dtype_policies(name, policy):
 @pytest.mark.parametrize("name", CASES)
 def test_a_frozen_layer_moves_nothing(name, remade):
     """Not its parts' weights either, however the layer was made: saving keeps `trainable`."""
-    layer = CASES[name]()
-    if remade == "made" and name != "SpectralNorm":
-        layer = CASES[name](trainable=False)
-    layer.trainable = False
+    frozen = remade == "made" and name != "SpectralNorm"  # whose arguments are its layer's
+    layer = CASES[name](**{"trainable": False} if frozen else {})
+    if not frozen:
+        layer.trainable = False
     if remade == "configured":
         layer = type(layer).from_config(layer.get_config())
     inputs = inputs_of(name)

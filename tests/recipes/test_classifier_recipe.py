@@ -189,6 +189,7 @@ def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
     # The finished run takes test images, and the run that starts from it does not take them over.
     config = dataclasses.replace(config, test_dataset=save("test", "sandals", "shoes"))
     train(config, tmp_path / "run")
+    train(dataclasses.replace(config, test_dataset=""), tmp_path / "run")  # which takes none away
     with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
         cards.publish("mine", tmp_path / "run", tmp_path)
     save("test", "boots")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo.layers.batch_norm import BatchNormalization, can_synchronize
+from zoo.layers.batch_norm import BatchNormalization
 from zoo.layers.precision import at_least_float32
 
 
@@ -90,7 +90,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             epsilon=epsilon,
             center=False,
             scale=False,
-            synchronized=synchronized and can_synchronize(),
+            synchronized=synchronized,
             dtype=self.dtype_policy,
             trainable=self.trainable,
             name="normalization",

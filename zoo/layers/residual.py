@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo.layers.batch_norm import BatchNormalization, can_synchronize
+from zoo.layers.batch_norm import BatchNormalization
 from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.folded import UpsampleConv2D
 
@@ -36,8 +36,7 @@ def _normalization(block):
         "trainable": block.trainable,
     }
     if block.num_classes is None and block.condition_size is None:
-        synchronized = block.synchronized and can_synchronize()
-        return BatchNormalization(synchronized=synchronized, **settings)
+        return BatchNormalization(synchronized=block.synchronized, **settings)
     return ConditionalBatchNormalization(
         block.num_classes, block.condition_size, synchronized=block.synchronized, **settings
     )
