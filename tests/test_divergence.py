@@ -142,8 +142,9 @@ def warnings_of(config, epochs):
     return [str(warning.message) for warning in found]
 
 
-def test_a_collapsed_discriminator_is_told_once_each_time(config):
-    alike = {"real_score": 5.0, "fake_score": 5.001, "d_loss": 0.0}
+@pytest.mark.parametrize("scores", [(5.0, 5.001), (0.0, 0.0)])
+def test_a_collapsed_discriminator_is_told_once_each_time(config, scores):
+    alike = {"real_score": scores[0], "fake_score": scores[1], "d_loss": 0.0}
     apart = alike | {"fake_score": 4.0}
     epochs = [alike, alike, apart, *[alike] * 5, apart, *[alike] * 3]
     messages = warnings_of(config, epochs)

@@ -133,7 +133,8 @@ class Classifier(RecipeModel):
             self.compile()
         if x is not self._validation:  # fit's own call
             x, kwargs["steps"] = self._evaluation_batches(x, y)
-        with backend.undistributed():  # the last batch is a shorter one
+        # The last batch is a shorter one.
+        with backend.undistributed(), backend.full_precision():
             return super().evaluate(x, **{"verbose": 0, "return_dict": True} | kwargs)
 
     def _evaluation_batches(self, x, y=None):

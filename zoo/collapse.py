@@ -15,7 +15,8 @@ class CollapseWarning(keras.callbacks.Callback):
     - `real_score` and `fake_score` are equal to a thousandth of their size: the discriminator has
       given up, and its gradients are noise.
     - A hinge or logistic `d_loss` is below 0.01: the discriminator tells all images apart with
-      room to spare, where these losses have no gradient left for the generator.
+      room to spare, has almost no gradient itself, and so stops telling what is wrong with a
+      sample.
     - A `fid_*` is more than twice the lowest before: the samples get worse, as when modes collapse.
 
     The first two must hold for three epochs, the last for three measurements.
@@ -38,14 +39,14 @@ class CollapseWarning(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         real, fake = logs["real_score"], logs["fake_score"]
         self._note(
-            abs(real - fake) < 1e-3 * (abs(real) + abs(fake)),
+            abs(real - fake) <= 1e-3 * (abs(real) + abs(fake)),
             "the discriminator scores real and fake images alike: it has collapsed, or needs more "
             "updates (--n_critic) or a higher learning rate",
         )
         self._note(
             self.model.config.loss != "wasserstein" and logs["d_loss"] < 0.01,
-            "the discriminator tells all real and fake images apart: the generator learns nothing "
-            "from it; it needs fewer updates (--n_critic) or a lower learning rate",
+            "the discriminator tells all real and fake images apart and learns nothing more: it "
+            "needs fewer updates (--n_critic) or a lower learning rate",
         )
         for name, value in logs.items():
             if name.startswith("fid_"):

@@ -145,7 +145,7 @@ class ModelConfig(RecipeConfig):
     )
     precision: str = hyperparameter(
         "float32",
-        "Keras dtype policy of the hidden layers.",
+        "Keras dtype policy of the hidden layers, of a run.",
         choices=("float32", "mixed_bfloat16"),
     )
     jit: str = hyperparameter(

@@ -13,7 +13,7 @@ from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.precision_recall import precision_recall
 
 # The metrics, and the number of images below which they mean nothing.
-METRICS = {"fid": 2, "kid": 20, "prdc": 6, "is": 10, "fid_infinity": 8}
+METRICS = {"fid": 2, "kid": 20, "prdc": 6, "is": 20, "fid_infinity": 8}
 DEFAULT = ("fid", "kid", "prdc")
 _FEATURES = {"kid", "prdc", "fid_infinity"}  # metrics that need more than statistics
 

@@ -122,7 +122,7 @@ class GAN(RecipeModel):
         for start in range(0, len(images), batch_size):
             part = slice(start, start + batch_size)
             some = None if labels is None else ops.convert_to_tensor(labels[part])
-            with backend.undistributed():
+            with backend.undistributed(), backend.full_precision():
                 batch = _apply(self.discriminator, to_float(images[part]), some, training=False)
             scores[part] = ops.convert_to_numpy(batch)[:, 0]
         return scores

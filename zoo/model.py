@@ -47,9 +47,9 @@ class RecipeModel(keras.Model):
         self.built = True
 
     def build_network(self, network):
-        """Builds a network anew as the recipe does."""
+        """Builds a network anew as the recipe does, in the model's own precision."""
         model = registry.import_recipe(self.recipe, "model")
-        with policy.channels_last():
+        with policy.dtype_policy(self.dtype_policy), policy.channels_last():
             return getattr(model, f"build_{network}")(self.config)
 
     @property

@@ -7,7 +7,10 @@ from zoo.config import GANConfig, hyperparameter
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(GANConfig):
-    """Hyperparameters of ProGAN: those of the paper's Appendix A, at widths for small images."""
+    """Hyperparameters of ProGAN: those of the paper's Appendix A, at widths for small images.
+
+    Adam's epsilon is Keras's, 1e-7; the paper's is 1e-8.
+    """
 
     latent_size: int = 256
     width: int = 128

@@ -152,7 +152,7 @@ class GrowingGenerator(Growing):
 
     def build(self, input_shape):
         first, *others = self.widths
-        # 1/4 of the rectifier's gain, as in the authors' code: 4x4 outputs share each weight.
+        # 1/4 of the rectifier's gain, as in the authors' code.
         dense = EqualizedDense(16 * first, gain=math.sqrt(2) / 4, dtype=self.dtype_policy)
         start = [PixelNorm(dtype=self.dtype_policy), dense, layers.Reshape((4, 4, first))]
         self.blocks = [keras.Sequential([*start, *self._activate(), *self._convolve(first)])]

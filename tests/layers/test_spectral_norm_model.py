@@ -141,6 +141,15 @@ def test_twin_of_a_normalised_chain_equals_dividing_by_hand():
     )
 
 
+def test_the_twin_of_a_twin_is_the_twin():
+    twin = apply_spectral_norm(biggan_like_discriminator())
+    again = apply_spectral_norm(twin)
+    assert len(spectral_norm_layers(again)) == 7
+    inputs = [gaussian(4, 16, 16, 3), np.array([0, 3, 9, 3], "int32")]
+    expected = twin.predict(inputs, verbose=0)
+    np.testing.assert_allclose(again.predict(inputs, verbose=0), expected, rtol=1e-3)
+
+
 def test_layers_keep_their_names():
     model = dcgan_discriminator()
     twin = apply_spectral_norm(model)
@@ -158,6 +167,19 @@ def test_update_reaches_every_depth_once():
     update_spectral_norms(model)
     once = kernel.T @ (kernel @ u)
     np.testing.assert_allclose(to_numpy(shared.u), once / np.linalg.norm(once), atol=1e-5)
+
+
+def test_an_update_takes_each_layers_iterations_and_leaves_frozen_ones():
+    frozen = SpectralNorm(layers.Dense(4), power_iterations=3, update_in_call=False)
+    frozen.build((None, 4))
+    kernel, u = to_numpy(frozen.layer.kernel), to_numpy(frozen.u)
+    frozen.trainable = False
+    update_spectral_norms(frozen)
+    np.testing.assert_array_equal(to_numpy(frozen.u), u)
+    frozen.trainable = True
+    update_spectral_norms(frozen)
+    thrice = np.linalg.matrix_power(kernel.T @ kernel, 3) @ u
+    np.testing.assert_allclose(to_numpy(frozen.u), thrice / np.linalg.norm(thrice), atol=1e-5)
 
 
 def test_refuses_models_it_cannot_rebuild():

@@ -1,5 +1,6 @@
 """The conditional model: what labels do."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -48,11 +49,17 @@ def test_a_walk_has_two_ends(gan, label):
 
 def test_the_score_of_an_image_is_higher_or_lower_by_its_projection(gan):
     """Equation 5 of Miyato & Koyama: scores of two classes differ by <v_a - v_b, features>."""
-    images = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype(np.float32)
+    images = np.random.default_rng(0).uniform(-1, 1, (20, 8, 8, 1)).astype(np.float32)
+    discriminator = gan.discriminator
     scores = [
-        ops.convert_to_numpy(gan.discriminator([images, np.full(4, label, np.int32)]))
+        ops.convert_to_numpy(discriminator([images, np.full(20, label, np.int32)]))
         for label in range(10)
     ]
     differences = np.concatenate(scores, axis=1) - scores[0]
-    assert np.linalg.matrix_rank(differences, tol=1e-5) == 4  # 8 features, 4 images
+    (dot,) = [layer for layer in discriminator.layers if isinstance(layer, keras.layers.Dot)]
+    parts = keras.Model(discriminator.inputs, dot.input)
+    vectors, _ = parts([images[:10], np.arange(10, dtype=np.int32)])
+    _, features = parts([images, np.zeros(20, np.int32)])
+    vectors, features = map(ops.convert_to_numpy, (vectors, features))
+    np.testing.assert_allclose(differences, features @ (vectors - vectors[0]).T, atol=1e-5)
     assert np.abs(differences[:, 1:]).min() > 1e-6

@@ -26,13 +26,13 @@ def norms(model):
     [
         ("batch", layers.BatchNormalization, lambda channels: None),
         ("group", keras.layers.GroupNormalization, lambda channels: 4),
-        ("instance", keras.layers.GroupNormalization, lambda channels: channels),
+        ("instance", layers.InstanceNormalization, lambda channels: channels),
         ("layer", keras.layers.GroupNormalization, lambda channels: 1),
     ],
     ids=["batch", "group", "instance", "layer"],
 )
 def test_every_convolution_is_normalised(norm, kind, groups):
-    model = zoo.Classifier("classifier", SMALL | {"norm": norm, "groups": 4})
+    model = zoo.Classifier("classifier", SMALL | {"image_size": 16, "norm": norm, "groups": 4})
     convolutions = [x for x in model.classifier.layers if isinstance(x, keras.layers.Conv2D)]
     assert len(norms(model)) == len(convolutions) == 9
     for layer in norms(model):
@@ -59,10 +59,11 @@ def test_a_stage_of_ten_channels_in_five_groups():
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_initial_gamma_and_beta(norm):
-    for layer in norms(zoo.Classifier("classifier", SMALL | {"norm": norm})):
+    config = SMALL | {"image_size": 16, "norm": norm}
+    for layer in norms(zoo.Classifier("classifier", config)):
         assert (keras.ops.convert_to_numpy(layer.gamma) == 1).all()
         assert (keras.ops.convert_to_numpy(layer.beta) == 0).all()
-    model = zoo.Classifier("classifier", SMALL | {"norm": norm, "norm_init": "random_uniform"})
+    model = zoo.Classifier("classifier", config | {"norm_init": "random_uniform"})
     values = np.concatenate([[layer.gamma, layer.beta] for layer in norms(model)], axis=1)
     assert np.abs(values).max() <= 0.05
     # Uniform in [-a, a] has the standard deviation a / sqrt(3).

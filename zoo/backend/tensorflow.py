@@ -19,11 +19,11 @@ def value_and_grad(fn, variables, state):
     with tf.GradientTape() as tape:
         loss, auxiliary = fn()
         scaled = loss / replicas
-    gradients = tape.gradient(scaled, [v.value for v in variables])
+    zero = tf.UnconnectedGradients.ZERO  # as on the other backends
+    gradients = tape.gradient(scaled, [v.value for v in variables], unconnected_gradients=zero)
     # An embedding's gradient is sparse, and Keras's Adam would keep the stale momentum of the rows
     # that no label of the batch names.
-    dense = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
-    return (loss, auxiliary), dense
+    return (loss, auxiliary), [tf.convert_to_tensor(g) for g in gradients]
 
 
 def input_gradient(fn, x):

@@ -1,5 +1,7 @@
 """Instance normalisation under its own name."""
 
+import math
+
 import keras
 
 
@@ -27,6 +29,9 @@ class InstanceNormalization(keras.layers.GroupNormalization):
     Output shape:
         The same as the input.
 
+    Raises:
+        ValueError: for features of one pixel, which less their mean are 0 whatever the image.
+
     Reference:
         - [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022), equation 7.
         - [Wu and He, 2018](https://arxiv.org/abs/1803.08494), section 3.1.
@@ -36,6 +41,16 @@ class InstanceNormalization(keras.layers.GroupNormalization):
         super().__init__(
             groups=-1, axis=axis, epsilon=epsilon, center=center, scale=scale, **kwargs
         )
+
+    def build(self, input_shape):
+        sizes = list(input_shape[1:])
+        del sizes[self.axis - 1 if self.axis > 0 else self.axis]
+        if math.prod(size or 0 for size in sizes) == 1:
+            raise ValueError(
+                "Instance normalisation of features of one pixel leaves 0 of them: choose another "
+                "norm, or larger images."
+            )
+        super().build(input_shape)
 
     def get_config(self):
         config = super().get_config()

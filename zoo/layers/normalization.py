@@ -3,6 +3,7 @@
 import keras
 
 from zoo.layers.batch_norm import BatchNormalization
+from zoo.layers.instance_norm import InstanceNormalization
 
 
 def normalization(norm, groups=8, **kwargs):
@@ -23,7 +24,8 @@ def normalization(norm, groups=8, **kwargs):
         return keras.layers.Identity()
     if norm == "batch":
         return BatchNormalization(**kwargs)
-    kinds = {"layer": 1, "instance": -1, "group": groups}
-    if norm not in kinds:
-        raise ValueError(f"norm must be batch, {', '.join(kinds)} or none, but is {norm!r}.")
-    return keras.layers.GroupNormalization(kinds[norm], **kwargs)
+    if norm == "instance":
+        return InstanceNormalization(**kwargs)
+    if norm not in ("layer", "group"):
+        raise ValueError(f"norm must be batch, layer, instance, group or none, but is {norm!r}.")
+    return keras.layers.GroupNormalization(groups if norm == "group" else 1, **kwargs)

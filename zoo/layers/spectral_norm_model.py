@@ -29,7 +29,7 @@ def spectral_norm_layers(model):
 
 
 def update_spectral_norms(model):
-    """Moves the `u` of every `SpectralNorm` layer in a model by one power iteration.
+    """Moves the `u` of every trainable `SpectralNorm` layer by its `power_iterations`.
 
     Call it once per discriminator update, before the gradient is taken: what follows, until the
     next call, sees one fixed estimate of each spectral norm. It assigns weights with
@@ -40,7 +40,8 @@ def update_spectral_norms(model):
         model: a built `keras.Model` or a layer. Without spectral normalisation nothing happens.
     """
     for layer in spectral_norm_layers(model):
-        layer.power_iterate()
+        if layer.trainable:
+            layer.power_iterate()
 
 
 def spectral_norm_value(layer):
@@ -150,10 +151,13 @@ def _refuse_hidden_layers(twin):
 
 
 def _copy_weights(model, twin):
-    """Copies weight by weight; the twin's weights are the model's in order, and each `u`."""
-    states = {id(layer.u) for layer in spectral_norm_layers(twin)}
-    targets = [weight for weight in twin.weights if id(weight) not in states]
-    for target, source in zip(targets, model.weights, strict=True):
+    """Copies weight by weight: but for each `u`, both models have the same ones in order."""
+    for target, source in zip(_without_states(twin), _without_states(model), strict=True):
         # Through a copy: with JAX an assigned array would be one buffer of two variables, which
         # a training step of one model gives away under the other.
         target.assign(np.array(keras.ops.convert_to_numpy(source.value)))
+
+
+def _without_states(model):
+    states = {id(layer.u) for layer in spectral_norm_layers(model)}
+    return [weight for weight in model.weights if id(weight) not in states]
