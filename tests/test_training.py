@@ -4,6 +4,8 @@
 """
 
 import dataclasses
+import shutil
+import warnings
 
 import keras
 import numpy as np
@@ -139,6 +141,72 @@ def test_a_run_that_never_saved_binds_nobody(pictures, tmp_path, capsys):
     with pytest.raises(ValueError, match="the run in '.*run' learnt class_00, class_01, class_02"):
         training.train_gan("cbn_resnet", dataclasses.replace(config, steps=2), tmp_path / "run")
     assert runs.facts(tmp_path / "run")["config"]["steps"] == 1
+
+
+def test_a_model_that_no_run_has_made_is_left_alone(config, tmp_path):
+    """Whatever a person keeps under that name, and a finished run whose states are gone."""
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="model' exists, and no saved state of a run that made it"):
+        training.train_gan("wgan_gp", config, tmp_path / "run")
+    assert (tmp_path / "run" / "model" / "thesis.txt").read_text() == "mine"
+
+
+def save_pictures(folder, count):
+    for i in range(count):
+        (folder / f"class_{i % 2}").mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 4 * i).save(folder / f"class_{i % 2}" / f"{i}.png")
+
+
+def test_pictures_may_move_and_are_told_when_they_are_others(tiny, tmp_path):
+    save_pictures(tmp_path / "here", 12)
+    values = tiny | {"dataset": f"folder:{tmp_path / 'here'}", "steps": 1, "save_every": 1}
+    config = Config.from_dict(values)
+    training.train_gan("wgan_gp", config, tmp_path / "run")
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    config = dataclasses.replace(config, dataset=f"folder:{tmp_path / 'there'}", steps=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert training.train_gan("wgan_gp", config, tmp_path / "run").step == 2
+    assert runs.facts(tmp_path / "run")["config"]["dataset"].endswith("there")
+    save_pictures(tmp_path / "there", 13)
+    with pytest.warns(UserWarning, match="12 pictures then, 13 now.: it goes on with what is"):
+        training.train_gan("wgan_gp", dataclasses.replace(config, steps=3), tmp_path / "run")
+    shutil.move(tmp_path / "there", tmp_path / "here")
+    save_pictures(tmp_path / "here", 14)
+    with pytest.raises(ValueError, match="holds a run with another dataset"):
+        training.train_gan("wgan_gp", Config.from_dict(values | {"steps": 4}), tmp_path / "run")
+
+
+def test_a_classifier_never_learns_from_what_it_held_out(tmp_path):
+    save_pictures(tmp_path / "pictures", 12)
+    config = registry.import_recipe("classifier").Config(
+        dataset=f"folder:{tmp_path / 'pictures'}",
+        num_classes=2,
+        image_size=8,
+        width=4,
+        batch_size=4,
+        holdout=0.25,
+        steps=1,
+        save_every=1,
+    )
+    training.train_classifier("classifier", config, tmp_path / "run")
+    save_pictures(tmp_path / "pictures", 14)
+    longer = dataclasses.replace(config, steps=2)
+    with pytest.raises(ValueError, match="12 pictures then, 14 now., and what was held out would"):
+        training.train_classifier("classifier", longer, tmp_path / "run")
+    longer = dataclasses.replace(longer, holdout=0.0)
+    with pytest.raises(ValueError, match="holds a run with another holdout"):
+        training.train_classifier("classifier", longer, tmp_path / "run")
+
+
+def test_too_little_memory_is_an_error_that_says_what_needs_less(config, tmp_path, monkeypatch):
+    def build(recipe, config):
+        return keras.ops.zeros((2**44,))  # 64 TiB
+
+    monkeypatch.setattr(registry, "build", build)
+    with pytest.raises(MemoryError, match="a smaller --batch_size or --width needs less"):
+        training.train_gan("wgan_gp", config, tmp_path / "run")
 
 
 def test_a_run_leaves_the_runs_below_its_folder_alone(config, tmp_path):

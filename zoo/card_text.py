@@ -90,8 +90,7 @@ def body(metadata):
 
 ## Training data
 
-{dataset["title"]}, training split: {dataset["size"]} ({dataset["classes"]}).
-Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
+{_training_data(metadata)}
 
 ## Training
 
@@ -112,6 +111,21 @@ Licence of the images: {dataset["licence"]}. Source: {dataset["source"]}.
 {curves}{kind.numbers(metadata)}"""
 
 
+def _training_data(metadata):
+    """Returns two lines on the training images: what they are, and their licence."""
+    if metadata["dataset"] in DATASETS:
+        facts = dataset_facts(metadata)
+        return (
+            f"{facts['title']}, training split: {facts['size']} ({facts['classes']}).\n"
+            f"Licence of the images: {facts['licence']}. Source: {facts['source']}."
+        )
+    count = metadata.get("images", {}).get("count")
+    images = f"{count:,} images" if count else "Images"
+    names = metadata.get("class_names")
+    classes = f" ({', '.join(names)})" if names else ""
+    return f"{images} of `{metadata['dataset']}`{classes}.\nTheir licence is not stated."
+
+
 def _kind(metadata):
     return KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
 
@@ -119,10 +133,7 @@ def _kind(metadata):
 def dataset_facts(metadata):
     """Facts of the training data; of a person's own images only their source is known."""
     source = metadata["dataset"]
-    unknown = dict.fromkeys(("licence", "size", "source", "classes"), "not stated")
-    if names := metadata.get("class_names"):
-        unknown["classes"] = ", ".join(names)
-    return DATASETS.get(source, {"title": source, **unknown})
+    return DATASETS.get(source, {"title": source, "licence": "not stated"})
 
 
 def _narrower(metadata):
@@ -183,7 +194,7 @@ measured below. It keeps the bias of its data. Its images are no evidence of any
 ```python
 import zoo
 
-images = zoo.load("{name}").sample(64, seed=0{labels})  # uint8, NHWC
+images = zoo.load("{metadata.get("address", name)}").sample(64, seed=0{labels})  # uint8, NHWC
 ```"""
 
     @staticmethod
@@ -239,12 +250,13 @@ compare models by Inception."""
     def introduction(metadata):
         config = metadata["config"]
         image = ", ".join(str(config[key]) for key in ("image_size", "image_size", "channels"))
+        address = metadata.get("address", metadata["name"])
         return f"""A classifier of images; its features also serve the zoo's metrics.
 
 ```python
 import zoo
 
-classifier = zoo.load("{metadata["name"]}")  # takes uint8 images, (N, {image})
+classifier = zoo.load("{address}")  # takes uint8 images, (N, {image})
 probabilities = classifier.predict(images)  # float32, (N, {config["num_classes"]})
 features = classifier.features(images)  # float32, (N, {metadata["features"]})
 ```"""

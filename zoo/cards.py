@@ -4,7 +4,7 @@ import pathlib
 import re
 import shutil
 
-from zoo import card_text, files, hub, overview, registry, runs
+from zoo import card_text, files, hub, overview, registry, runs, weights
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -30,7 +30,8 @@ def publish(name, workdir, checkpoints=None, best=False):
 
     Raises:
         FileNotFoundError: If `workdir` holds no run with a saved state.
-        ValueError: If the name is of another form, or there are no images to test a classifier on.
+        ValueError: If the name is of another form or that of another recipe's model or another data
+            set's, or there are no images to test a classifier on.
     """
     from zoo import curves
 
@@ -42,9 +43,10 @@ def publish(name, workdir, checkpoints=None, best=False):
     minutes = _minutes(state, facts["steps"])
     minutes += sum(run["minutes"] for run in facts.get("before", ()))
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
+    _check_place(folder, facts)
     with files.atomic_folder(folder) as scratch:
         model.save(scratch, zipped=False)
-        halve(scratch / hub.WEIGHTS)
+        weights.halve(scratch / hub.WEIGHTS)
         published = hub.load_folder(scratch)
         files.write_csv(scratch / "history.csv", state.history)
         curves.save_curves(scratch / "curves.png", state.history)
@@ -68,6 +70,22 @@ def publish(name, workdir, checkpoints=None, best=False):
     for part in before.keys() - {*metadata["files"], *UNPINNED}:
         (folder / pathlib.PurePath(part).name).unlink(missing_ok=True)
     return folder
+
+
+def _check_place(folder, facts):
+    """Raises a `ValueError` if `folder` holds anything but an earlier model of the same kind."""
+    if not folder.exists():
+        return
+    if not hub.stated_digests(folder):
+        raise ValueError(f"{str(folder)!r} is no published model's: choose another name.")
+    published = files.read_json(folder / "metadata.json")
+    earlier = f"{published['recipe']} of {published['dataset']}"
+    run = f"{facts['recipe']} of {facts['config']['dataset']}"
+    if earlier != run:
+        raise ValueError(
+            f"{folder.name!r} is the published {earlier}, and the run is one of {run}: choose "
+            "another name."
+        )
 
 
 def _load_run(workdir, best):
@@ -195,35 +213,6 @@ def _measure_part(folder, part, **options):
     files.write_json(folder / "metadata.json", metadata)
 
 
-def halve(path):
-    """Rewrites a weights file with float16 instead of float32 arrays; Keras loads them alike.
-
-    An array that holds more than float16 can, 65504, stays as it is.
-    """
-    import h5py
-    import numpy as np
-
-    largest = np.finfo("float16").max
-
-    def copy(name, item):
-        if isinstance(item, h5py.Group):
-            copied = target.require_group(name)
-        else:
-            array = item[()]
-            if array.dtype == np.float32 and np.abs(array).max(initial=0) <= largest:
-                array = array.astype("float16")
-            copied = target.create_dataset(name, data=array)
-        copied.attrs.update(item.attrs)
-
-    with (
-        files.atomic_path(path) as temporary,
-        h5py.File(path, "r") as source,
-        h5py.File(temporary, "w") as target,
-    ):
-        target.attrs.update(source.attrs)
-        source.visititems(copy)
-
-
 def write_cards(checkpoints=None):
     """Writes what is made from `metadata.json`: the cards, the README's table and the index.
 
@@ -240,12 +229,20 @@ def write_cards(checkpoints=None):
 
 
 def generated(checkpoints):
-    """Returns {path: text} of all cards in `checkpoints`, and of what stands beside it.
+    """Returns {path: text} of all cards in `checkpoints`.
 
-    That is MODEL_CARDS.md, and README.md where there is one.
+    In the project's own folder, of MODEL_CARDS.md and README.md beside it, too.
     """
     facts = {path.parent: files.read_json(path) for path in _metadata(checkpoints)}
+    own = checkpoints.resolve() == registry.bundled_checkpoints().resolve()
+    if not own:  # no name that `zoo.load` knows
+        facts = {
+            folder: of | {"address": f"./{checkpoints.name}/{folder.name}"}
+            for folder, of in facts.items()
+        }
     cards = {folder / "README.md": card_text.card(of) for folder, of in facts.items()}
+    if not own:
+        return cards
     sections = [
         re.sub(r"\((\w+\.png)\)", rf"(checkpoints/{folder.name}/\1)", card_text.body(of))
         for folder, of in facts.items()

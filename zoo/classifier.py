@@ -31,12 +31,14 @@ class Classifier(RecipeModel):
         """Maps uint8 images (N, H, W, C) to float32 logits (N, classes)."""
         return self.classifier(to_float(images), training=training)["logits"]
 
-    def predict(self, images, batch_size=256):
+    def predict(self, images, batch_size=256, verbose=0):
         """Returns class probabilities.
 
         Args:
-            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels.
+            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels;
+                or `zoo.data.load(...)`, images of any size.
             batch_size: Images per forward pass; no effect on the result.
+            verbose: Whether to report images and time left on stderr; "auto" does not.
 
         Returns:
             float32 array of shape (N, classes) whose rows sum to 1.
@@ -44,10 +46,10 @@ class Classifier(RecipeModel):
         Raises:
             ValueError: For images of another type or shape.
         """
-        logits = self._outputs("logits", images, batch_size)
+        logits = self._outputs("logits", images, batch_size, verbose)
         return ops.convert_to_numpy(ops.softmax(logits))
 
-    def features(self, images, batch_size=256):
+    def features(self, images, batch_size=256, verbose=0):
         """Returns the activations that the logits are a linear function of.
 
         Args and errors: as `predict`.
@@ -55,19 +57,23 @@ class Classifier(RecipeModel):
         Returns:
             float32 array of shape (N, d), d being `feature_size`.
         """
-        return self._outputs("features", images, batch_size)
+        return self._outputs("features", images, batch_size, verbose)
 
     @property
     def feature_size(self):
         """Number of features, d."""
         return self.classifier.output["features"].shape[-1]
 
-    def _outputs(self, name, images, batch_size):
+    def _outputs(self, name, images, batch_size, verbose):
         def run(batch):
             return self.classifier.predict_on_batch(to_float(batch))[name]
 
-        images = check_images(images, self.config.image_shape)
-        return np.concatenate([*features.extract(run, images, batch_size, progress=False)])
+        shape = self.config.image_shape
+        if data.is_source(images):
+            images = images.resized(shape)[np.arange(len(images))]
+        label = f"{name}:" if verbose not in (0, False, "auto") else None
+        images = check_images(images, shape)
+        return np.concatenate([*features.extract(run, images, batch_size, progress=label)])
 
     # Training
 
@@ -113,7 +119,13 @@ class Classifier(RecipeModel):
             The `keras.callbacks.History`.
         """
         if validation_data is not None:
-            arrays = validation_data if isinstance(validation_data, tuple) else (validation_data,)
+            several = isinstance(validation_data, (tuple, list))
+            arrays = validation_data if several else (validation_data,)
+            if several and len(arrays) != 2:
+                raise ValueError(
+                    "validation_data must be a data source or (images, labels), but has "
+                    f"{len(arrays)} parts."
+                )
             self._validation, steps = self._evaluation_batches(*arrays)
             kwargs |= {"validation_data": self._validation, "validation_steps": steps}
         return super().fit(x, y, **kwargs)

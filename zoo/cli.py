@@ -42,6 +42,7 @@ def run(train, Config, argv=None):
             # Workers find each other before they look for devices.
             import_keras(devices=configs[0].strategy != "multi_worker")
             train(configs[0], flags.FLAGS.workdir)
+            print(f"finished: the model is in {os.path.join(flags.FLAGS.workdir, 'model')}")
 
     app.run(main, argv=argv, flags_parser=parse)
 
@@ -136,6 +137,7 @@ def parser():
     sub.add_argument("name", help="the model's name")
     sub.add_argument("--workdir", help="folder of the run")
     sub.add_argument("--best", action="store_true", help="the weights that PeriodicFID kept")
+    sub.add_argument("--checkpoints", help="folder of your own to publish in (default: the zoo's)")
     sub.add_argument("--push", action="store_true", help="upload the folder to the Hub")
 
     sub = command(runs, "what the training runs below a folder are doing")
@@ -168,7 +170,10 @@ def show(arguments):
 
     folder, _ = hub.locate(arguments.name)
     card = folder / "README.md"
-    print((card if card.is_file() else folder / "config.json").read_text(encoding="utf-8"))
+    if not card.is_file():
+        hub.describe(folder)  # refuses what is no model
+        card = folder / "config.json"
+    print(card.read_text(encoding="utf-8"))
 
 
 def _integers(flag, text):
@@ -192,8 +197,11 @@ def _load_gan(name):
 
 
 def sample(arguments):
+    from zoo import files
     from zoo import images as pictures
 
+    is_array = arguments.out.endswith(".npz")
+    (files.check_parent if is_array else pictures.check_writable)(arguments.out)
     import_keras()
     labels = _integers("--labels", arguments.labels)
     n = arguments.n
@@ -202,7 +210,7 @@ def sample(arguments):
     images = _load_gan(arguments.name).sample(
         n, seed=arguments.seed, labels=labels, truncation=arguments.truncation
     )
-    if arguments.out.endswith(".npz"):
+    if is_array:
         pictures.save_npz(arguments.out, images=images)
     else:
         pictures.save_grid(arguments.out, images)
@@ -212,6 +220,7 @@ def sample(arguments):
 def interpolate(arguments):
     from zoo import images as pictures
 
+    pictures.check_writable(arguments.out)
     import_keras()
     images = _load_gan(arguments.name).interpolate(
         arguments.steps,
@@ -248,9 +257,15 @@ def publish(arguments):
 
     if not arguments.workdir and (arguments.best or not arguments.push):
         raise ValueError("Say which run is to be published: --workdir=FOLDER.")
+    if arguments.push and arguments.checkpoints:
+        raise ValueError(
+            "--push is for the zoo's own models; a model of your own goes to the Hub by "
+            'zoo.load("./FOLDER").save("hf://user/repository").'
+        )
     if arguments.workdir:
-        print(cards.publish(arguments.name, arguments.workdir, best=arguments.best))
-        cards.write_cards()
+        where = arguments.checkpoints
+        print(cards.publish(arguments.name, arguments.workdir, where, best=arguments.best))
+        cards.write_cards(where)
     if arguments.push:
         print(hub.push(arguments.name))
 

@@ -96,8 +96,10 @@ class FolderImages:
             )
         classes = [path.relative_to(self.folder).parts[0] for path in self.paths]
         self.class_names = sorted({c for c, p in zip(classes, self.paths) if c != p.name})
-        self.labels = None
-        if self.class_names and all((self.folder / c).is_dir() for c in classes):
+        self.labels = self.stray = None
+        if self.class_names:
+            self.stray = next((c for c in classes if c not in self.class_names), None)
+        if self.class_names and not self.stray:
             self.labels = np.array([self.class_names.index(c) for c in classes], np.int32)
 
     def __len__(self):
@@ -249,23 +251,36 @@ def _load_named(name, split):
     return images
 
 
+def is_source(x):
+    """Whether `x` is a data source of the zoo, as `load` returns it."""
+    return isinstance(x, (ArrayImages, FolderImages, Subset))
+
+
 def as_images(x, y=None):
     """Returns `x` if it is a data source of the zoo, else `ArrayImages(x, y)`.
 
     Raises:
-        ValueError: For a source, which has its own labels, and labels.
+        ValueError: For a source, which has its own labels, and labels; or for text.
     """
-    if isinstance(x, (ArrayImages, FolderImages, Subset)):
-        if y is not None:
-            raise ValueError("Labels go with an array of images; a data source has its own.")
-        return x
-    return ArrayImages(x, y)
+    if isinstance(x, (str, pathlib.Path)):
+        raise ValueError(
+            f"Images are an array or a data source, such as zoo.data.load({str(x)!r})."
+        )
+    if not is_source(x):
+        return ArrayImages(x, y)
+    if y is not None:
+        raise ValueError("Labels go with an array of images; a data source has its own.")
+    return x
 
 
 def check_labelled(images, classes):
     """Raises a `ValueError` unless every image has a label in [0, classes)."""
     if images.labels is None:
-        raise ValueError("This model learns classes: it needs labels (class subfolders, or `y`).")
+        stray = getattr(images, "stray", None)
+        but = f", but {stray!r} lies in none" if stray else ""
+        raise ValueError(
+            f"This model learns classes: it needs labels (class subfolders, or `y`){but}."
+        )
     for label in (images.labels.min(), images.labels.max()):
         if not 0 <= label < classes:
             raise ValueError(f"This model has {classes} classes, but a label is {label}.")
@@ -275,8 +290,10 @@ def warn_of_missing_classes(images, classes):
     """Warns where none of the images to learn from is of some of a model's classes."""
     missing = [] if images.labels is None else np.setdiff1d(np.arange(classes), images.labels)
     if len(missing):
+        enough = images.labels.max() + 1
+        remedy = f"; num_classes={enough} is enough for these images" if enough < classes else ""
         warnings.warn(
             f"The model has {classes} classes (num_classes), and no image is of class "
-            f"{', '.join(map(str, missing))}.",
+            f"{', '.join(map(str, missing))}{remedy}.",
             stacklevel=3,
         )

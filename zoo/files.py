@@ -42,7 +42,7 @@ def atomic_folder(path):
     Raises:
         FileNotFoundError: If the folder that `path` lies in does not exist.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).absolute()  # "." has a name then
     with _scratch_beside(path) as scratch:
         folder = scratch / path.name
         folder.mkdir()

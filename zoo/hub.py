@@ -54,7 +54,8 @@ def locate(name, *, revision=None, cache_dir=None, token=None):
         repository, _, pinned = text[len("hf://") :].partition("@")
         folder = _download(repository, revision=revision or pinned or None, **download)
         return folder, stated_digests(folder)
-    if isinstance(name, os.PathLike) or "/" in text or text.startswith((".", "~")):
+    is_path = isinstance(name, os.PathLike) or "/" in text or text.startswith((".", "~"))
+    if is_path or text.endswith(".keras"):
         folder = pathlib.Path(os.path.expanduser(name))
         if folder.suffix == ".keras" and folder.is_file():
             raise ValueError(f"{text!r} is a file: keras.saving.load_model({text!r}) reads it.")

@@ -1,10 +1,12 @@
 """Pictures for people: grids and animations, written by Pillow, whole or not at all."""
 
 import math
+import pathlib
 
 import numpy as np
 from PIL import Image
 
+from zoo import files
 from zoo.files import atomic_path
 
 
@@ -45,6 +47,19 @@ def save_grid(path, images, columns=None, scale=1):
     """
     with atomic_path(path) as temporary:
         _save(to_picture(grid(images, columns), scale), temporary, "a picture, such as .png")
+
+
+def check_writable(path):
+    """Raises the error that writing a picture to `path` would end with, before it is drawn.
+
+    Raises:
+        ValueError: If Pillow writes no such format.
+        FileNotFoundError: If there is no folder to write in.
+    """
+    files.check_parent(path)
+    suffix = pathlib.Path(path).suffix.lower()
+    if Image.registered_extensions().get(suffix) not in Image.SAVE:
+        raise ValueError(f"{str(path)!r} does not end like a picture, such as .png or .gif.")
 
 
 def _save(picture, path, kind, **options):

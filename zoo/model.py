@@ -1,14 +1,13 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
 import dataclasses
-import math
 import pathlib
 
 import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, batching, data, files, policy, registry
+from zoo import backend, batching, data, files, policy, registry, weights
 
 
 class RecipeModel(keras.Model):
@@ -98,15 +97,7 @@ class RecipeModel(keras.Model):
             ValueError: For images or labels that do not fit, and for arguments of Keras's that say
                 how to make batches.
         """
-        for name in ("batch_size", "shuffle", "sample_weight", "class_weight", "validation_split"):
-            if kwargs.get(name) is not None:
-                raise ValueError(
-                    f"fit takes no {name}: its batches are made as the config says, which "
-                    'zoo.load(name, config={"batch_size": 16}) changes.'
-                )
-            kwargs.pop(name, None)
-        if y is not None and not self.config.num_classes:
-            raise ValueError("This model is unconditional: it learns no labels, so give none.")
+        self._check_arguments(y, steps_per_epoch, kwargs)
         images = data.as_images(x, y).resized(self.config.image_shape)
         if not self.compiled:
             self.compile()
@@ -138,6 +129,20 @@ class RecipeModel(keras.Model):
                 raise failures[0] from None
             raise
 
+    def _check_arguments(self, y, steps_per_epoch, options):
+        """Raises a `ValueError` for what `fit` would ignore, or never end with."""
+        for name in ("batch_size", "shuffle", "sample_weight", "class_weight", "validation_split"):
+            if options.get(name) is not None:
+                raise ValueError(
+                    f"fit takes no {name}: its batches are made as the config says, which "
+                    'zoo.load(name, config={"batch_size": 16}) changes.'
+                )
+            options.pop(name, None)
+        if steps_per_epoch is not None and steps_per_epoch < 1:  # to Keras, an epoch without an end
+            raise ValueError(f"steps_per_epoch must be at least 1, but is {steps_per_epoch}.")
+        if y is not None and not self.config.num_classes:
+            raise ValueError("This model is unconditional: it learns no labels, so give none.")
+
     def build_metrics(self):
         """Makes the variables of all metrics, where Keras would wait for the first batch."""
 
@@ -155,7 +160,7 @@ class RecipeModel(keras.Model):
 
         Raises:
             ValueError: For another format than Keras's own, or what exists and is not to be
-                overwritten.
+                overwritten, as the folder of a published model never is.
         """
         where, path = str(filepath), pathlib.Path(filepath)
         on_hub = where.startswith("hf://")
@@ -169,6 +174,9 @@ class RecipeModel(keras.Model):
             raise ValueError(f"{where!r} exists already, and overwrite is False.")
         if not on_hub and (path.is_dir() if zipped else path.is_file()):
             raise ValueError(f"{where!r} exists already, as a {'folder' if zipped else 'file'}.")
+        facts = path / "metadata.json"
+        if not on_hub and facts.is_file() and "files" in files.read_json(facts):
+            raise ValueError(f"{where!r} holds a published model, whose card says other things.")
         if self.compiled:
             bare = type(self)(self.recipe, self.config, self.name)
             for network in self.networks:
@@ -178,7 +186,7 @@ class RecipeModel(keras.Model):
             return super().save(filepath, zipped=zipped, **kwargs)
         place = files.atomic_path if zipped else files.atomic_folder
         with place(path) as scratch:
-            files.check_space(scratch.parent, storage(self.variables))
+            files.check_space(scratch.parent, weights.storage(self.variables))
             super().save(scratch.absolute(), zipped=zipped, **kwargs)
             if not zipped:
                 (scratch / "assets").rmdir()  # Keras's folder for assets; there are none
@@ -189,14 +197,6 @@ class RecipeModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
-
-
-def storage(variables):
-    """Returns the bytes that a weights file of the variables may take.
-
-    HDF5, which meets a full disk with a page of messages, is so not begun where it would not end.
-    """
-    return sum(math.prod(v.shape) * 4 + 5_000 for v in variables)
 
 
 def to_float(images):

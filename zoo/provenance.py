@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import re
 import shlex
 
 from zoo import __version__
@@ -38,7 +39,8 @@ def command(recipe, config, before=(), inherited=None):
     These are those of the model that it starts from, if there is one.
     """
     defaults, values = type(config)().to_dict() | (inherited or {}), config.to_dict()
-    workdir = f"runs/{recipe}_{config.dataset}"
+    images = pathlib.PurePath(config.dataset.partition(":")[2] or config.dataset).stem
+    workdir = f"runs/{recipe}_{re.sub('[^A-Za-z0-9_-]+', '_', images)}"
     if before:  # what the commands before left
         values["start_from"] = "./{workdir}/{model}".format(**{"model": "model"} | before[-1])
         workdir += f"_{len(before) + 1}"

@@ -12,9 +12,8 @@ import warnings
 
 import keras
 
-from zoo import backend, files, runs
+from zoo import backend, files, runs, weights
 from zoo.divergence import check_finite
-from zoo.model import storage
 from zoo.runs import RECORD
 
 WEIGHTS, DIGESTS = "train.weights.h5", "SHA256SUMS"
@@ -142,7 +141,7 @@ class TrainState(keras.callbacks.Callback):
         files.remove_folder(target)  # a damaged one
         with files.atomic_folder(target) as scratch:
             variables = [*self.model.variables, *self.model.optimizer.variables]
-            files.check_space(scratch, storage(variables))
+            files.check_space(scratch, weights.storage(variables))
             self.model.save_weights(scratch / WEIGHTS)
             record = {
                 "steps": self.model.config.steps,

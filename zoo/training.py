@@ -10,7 +10,7 @@ import warnings
 import keras
 import numpy as np
 
-from zoo import backend, callbacks, data, files, policy, provenance, registry, runs, starting
+from zoo import backend, callbacks, data, files, policy, registry, resuming, runs, starting
 from zoo.collapse import CollapseWarning
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.interruption import StopOnSignal
@@ -38,6 +38,7 @@ def train_gan(recipe, config, workdir):
     Raises:
         ValueError: If another process trains in the folder, or it holds a run of another config.
         DivergenceError: If numbers are no longer finite.
+        MemoryError: If it does not fit into the memory of the device.
         Interruption: After SIGTERM or SIGINT, the state being saved.
     """
 
@@ -90,6 +91,7 @@ def _train(recipe, config, workdir, prepare):
     if config.save_every % config.steps_per_execution or config.steps % config.steps_per_execution:
         raise ValueError("steps_per_execution must divide save_every and steps.")
     with (
+        _short_of_memory(),
         _placed(config, workdir) as (workdir, scope),
         policy.dtype_policy(config.precision),
     ):
@@ -100,11 +102,10 @@ def _train(recipe, config, workdir, prepare):
         arguments, extra = prepare(images, workdir)
         workdir.mkdir(parents=True, exist_ok=True)
         with runs.lock(workdir):
-            facts = _facts(recipe, config, workdir) | _classes(config, images, workdir)
+            facts = resuming.facts(recipe, config, images, workdir)
             fresh = not runs.has_trained(workdir)
-            if fresh and runs.states(workdir):  # of other settings perhaps
-                for part in ("state", "best"):
-                    files.remove_folder(workdir / part)
+            if fresh:
+                resuming.clear(workdir)
             files.sweep(workdir, *(workdir / name for name in ("state", "samples", "best")))
             state = TrainState(workdir, config.keep)
             with scope():
@@ -181,60 +182,15 @@ def _placed(config, workdir):
             yield pathlib.Path(scratch), scope
 
 
-def _facts(recipe, config, workdir):
-    """Returns the facts of the run, with all hardware that it has seen.
-
-    Raises:
-        ValueError: If `workdir` holds a run that `config` cannot go on.
-    """
-    earlier = runs.facts(workdir)
-    before = earlier.get("before", []) if earlier else starting.runs_before(config.start_from)
-    inherited = starting.hyperparameters(config.start_from, type(config), workdir)
-    facts = provenance.run_facts(recipe, config, before, inherited)
-    if earlier:
-        differ = ["recipe"]
-        if earlier["recipe"] == recipe:
-            # A hyperparameter that is newer than the run had its default's effect.
-            differ = config.differing(type(config).from_dict(earlier["config"]))
-        if differ:
-            raise ValueError(
-                f"{str(workdir)!r} holds a run with another {', '.join(differ)}; choose "
-                "another --workdir or the same settings."
-            )
-        if facts["hardware"] not in earlier["hardware"].split("; "):
-            facts["hardware"] = f"{earlier['hardware']}; {facts['hardware']}"
-        else:
-            facts["hardware"] = earlier["hardware"]
-    return facts
-
-
-def _classes(config, images, workdir):
-    """Returns, and prints, the names of the classes of a folder; their order is the labels'.
-
-    Raises:
-        ValueError: If the run in `workdir` has learnt other classes from that folder.
-    """
-    names = getattr(images, "class_names", [])
-    if not (names and config.num_classes):
-        return {}
-    earlier = runs.facts(workdir)
-    learnt = (earlier or {}).get("class_names", names)
-    if names != learnt:
-        raise ValueError(
-            f"{config.dataset!r} has the classes {', '.join(names)}, but the run in "
-            f"{str(workdir)!r} learnt {', '.join(learnt)}: choose another --workdir, and "
-            "--start_from to begin with its weights."
-        )
-    labelled = ", ".join(f"{label} {name}" for label, name in enumerate(names))
-    print(f"classes: {labelled}", flush=True)
-    before = starting.class_names(config.start_from) if not earlier else []
-    if before and before != names:
-        warnings.warn(
-            f"{config.start_from!r} learnt the classes {', '.join(before)}, in this order: a label "
-            "of the pictures is now another class.",
-            stacklevel=2,
-        )
-    return {"class_names": names}
+@contextlib.contextmanager
+def _short_of_memory():
+    """Makes a `MemoryError` of what the backend raises when a run does not fit."""
+    try:
+        yield
+    except Exception as error:
+        if not backend.is_out_of_memory(error):
+            raise
+        raise MemoryError("a smaller --batch_size or --width needs less") from error
 
 
 def _fit(model, scope, state, watchers, arguments):

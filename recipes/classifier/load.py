@@ -1,9 +1,9 @@
 """Loads a classifier and measures it: `python -m recipes.classifier.load [NAME]`."""
 
-import sys
+import argparse
 
 import zoo
-from zoo import console, labelled, starting
+from zoo import console
 
 
 def load(name="classifier_fmnist"):
@@ -15,6 +15,8 @@ def main(name="classifier_fmnist"):
     """Prints the accuracy on the test images of the model's own data set."""
     with console.user_errors():
         console.import_keras()
+        from zoo import labelled, starting
+
         model = load(name)
         images = labelled.test_images(model.config, starting.class_names(name))
         accuracy = model.evaluate(images)["accuracy"]
@@ -22,4 +24,6 @@ def main(name="classifier_fmnist"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    parser = argparse.ArgumentParser(description="Measures a classifier on its test images.")
+    parser.add_argument("name", nargs="?", default="classifier_fmnist", help="as for zoo.load")
+    main(parser.parse_args().name)

@@ -12,6 +12,7 @@ import math
 import keras
 from keras import layers, ops
 
+from recipes.progan import Config
 from zoo import backend
 from zoo.layers import (
     EqualizedConv2D,
@@ -104,11 +105,13 @@ class Growing(layers.Layer):
     """What both networks share: how far they have grown, and the frame around the images.
 
     Args:
-        config: The recipe's `Config`.
+        config: The recipe's `Config`, or a dict of its fields.
     """
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
+        config = config if isinstance(config, Config) else Config.from_dict(config)
+        self.config = config
         self.last = last_stage(config)
         self.image_size, self.image_channels = config.image_size, config.channels
         self.widths = [
@@ -118,6 +121,9 @@ class Growing(layers.Layer):
         self.progress = self.add_weight(
             shape=(), initializer="zeros", trainable=False, autocast=False, name="progress"
         )
+
+    def get_config(self):
+        return super().get_config() | {"config": self.config.to_dict()}
 
     def factor(self, stage):
         """Returns how many pixels of the full resolution one pixel of a stage is wide."""
@@ -147,6 +153,7 @@ class Growing(layers.Layer):
         return images[:, inside, inside]
 
 
+@keras.saving.register_keras_serializable("progan")
 class GrowingGenerator(Growing):
     """Latents (N, latent_size) to images (N, H, W, C)."""
 
@@ -194,6 +201,7 @@ class GrowingGenerator(Growing):
         return (input_shape[0], self.image_size, self.image_size, self.image_channels)
 
 
+@keras.saving.register_keras_serializable("progan")
 class GrowingDiscriminator(Growing):
     """Images (N, H, W, C) to scores (N, 1)."""
 

@@ -68,8 +68,9 @@ def test_classes_are_named(measured):
     metadata = files.read_json(measured / "metadata.json")
     assert "(T-shirt/top, trouser, pullover, dress," in card_text.body(metadata)
     metadata |= {"dataset": "folder:mine"}
-    assert "not stated (not stated)" in card_text.body(metadata)
-    assert "(hat, shoe)" in card_text.body(metadata | {"class_names": ["hat", "shoe"]})
+    assert "\nImages of `folder:mine`.\n" in card_text.body(metadata | {"images": {}})
+    metadata |= {"images": {"count": 1_200}, "class_names": ["hat", "shoe"]}
+    assert "\n1,200 images of `folder:mine` (hat, shoe).\n" in card_text.body(metadata)
 
 
 def test_the_code_of_a_card_asks_for_a_class_that_there_is(measured):

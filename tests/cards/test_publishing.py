@@ -7,11 +7,11 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from published import NAME
+from published import NAME, edit
 
 import zoo
 from recipes.wgan_gp import Config
-from zoo import card_text, cards, files, registry, runs, train_state, training
+from zoo import card_text, cards, files, registry, runs, train_state, training, weights
 
 
 def test_weights_beyond_half_precision_are_kept_in_single(tmp_path):
@@ -19,7 +19,7 @@ def test_weights_beyond_half_precision_are_kept_in_single(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for name, values in arrays.items():
             file[name] = np.array(values, "int64" if name == "count" else "float32")
-    cards.halve(tmp_path / "a.h5")
+    weights.halve(tmp_path / "a.h5")
     with h5py.File(tmp_path / "a.h5") as file:
         types = {name: str(item.dtype) for name, item in file.items()}
         assert types == {"large": "float32", "small": "float16", "count": "int64"}
@@ -127,10 +127,28 @@ def test_a_run_is_published_at_the_step_it_stopped_at(home, tmp_path):
         cards.publish("stopped", run, tmp_path / "checkpoints")
 
 
+def test_publishing_replaces_models_of_its_kind_only(home, measured, tmp_path):
+    folder = shutil.copytree(measured, tmp_path / NAME)
+    edit(folder / "metadata.json", lambda metadata: metadata.update(dataset="cifar10"))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "README.md").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match="is the published wgan_gp of cifar10, and the run is one"):
+        cards.publish(NAME, home / "run", tmp_path)
+    with pytest.raises(ValueError, match="notes' is no published model's: choose another name"):
+        cards.publish("notes", home / "run", tmp_path)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match="holds a published model, whose card says other things"):
+        zoo.load(measured).save(folder, zipped=False)
+
+
 def test_cards_of_another_folder_leave_the_index_alone(home, measured, tmp_path):
-    shutil.copytree(measured, tmp_path / "checkpoints" / "another")
+    folder = shutil.copytree(measured, tmp_path / "checkpoints" / "another")
+    (tmp_path / "MODEL_CARDS.md").write_text("mine")
     before = registry.INDEX.read_text()
     cards.write_cards(tmp_path / "checkpoints")
-    assert (tmp_path / "MODEL_CARDS.md").is_file()
+    assert 'zoo.load("./checkpoints/another")' in (folder / "README.md").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MODEL_CARDS.md", "checkpoints"]
+    assert (tmp_path / "MODEL_CARDS.md").read_text() == "mine"
     assert registry.INDEX.read_text() == before
     assert zoo.list_models() == [NAME]

@@ -1,5 +1,8 @@
 """ProGAN: how it grows, fades, and what its stages share."""
 
+import dataclasses
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ from keras import ops
 
 import zoo
 from recipes.progan import Config, model
+from recipes.progan.train import train
 
 SMALL = {"width": 4, "max_width": 8, "latent_size": 6, "batch_size": 4, "stage_steps": 2}
 
@@ -129,6 +133,29 @@ def test_training_grows_all_networks_and_fine_tuning_keeps_them_grown(pictures, 
     loaded = zoo.load(tmp_path / "model")
     loaded.fit(pictures, steps_per_epoch=1, verbose=0)  # fine-tuning starts its steps at 0
     assert float(loaded.generator.get_layer("growing").progress.value) == 1
+
+
+def test_a_run_too_short_to_grow_is_told(tmp_path):
+    config = Config.from_dict(SMALL | {"dataset": f"npz:{tmp_path / 'none.npz'}", "image_size": 8})
+    message = (
+        "^3 steps end before the networks have grown to full size, which takes 4: more --steps"
+    )
+    with pytest.warns(UserWarning, match=message), pytest.raises(FileNotFoundError):
+        train(dataclasses.replace(config, steps=3), tmp_path / "run")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(FileNotFoundError):
+            train(dataclasses.replace(config, steps=4), tmp_path / "run")
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_a_network_is_saved_by_itself_as_any_of_keras(gan, network, tmp_path):
+    network = getattr(gan, network)
+    grow(network, 2.5)
+    network.save(tmp_path / "network.keras")
+    inputs = np.random.default_rng(0).normal(size=(2, *network.input_shape[1:])).astype("float32")
+    loaded = keras.saving.load_model(tmp_path / "network.keras")
+    np.testing.assert_array_equal(numpy(loaded(inputs)), numpy(network(inputs)))
 
 
 def test_a_stage_that_is_on_trains_and_the_old_way_out_stops(pictures):

@@ -19,6 +19,8 @@ Each backend offers the same functions:
     Gives a model in `fit` the variables of the last step, which JAX keeps to itself in an epoch.
 `make_deterministic()`
     Lets only kernels run, from now on, that give the same bits every time.
+`is_out_of_memory(error)`
+    Whether an exception says that the memory of the device is too small.
 `accelerators()`
     The names of the GPUs and TPUs it computes on; empty on a CPU.
 `strategy(name, batch_size)`
@@ -52,6 +54,7 @@ train_step = _module.train_step
 assign = _module.assign
 sync = _module.sync
 make_deterministic = _module.make_deterministic
+is_out_of_memory = _module.is_out_of_memory
 accelerators = _module.accelerators
 strategy = _module.strategy
 distribute = _module.distribute

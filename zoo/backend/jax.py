@@ -70,6 +70,10 @@ def make_deterministic():
         )
 
 
+def is_out_of_memory(error):
+    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+
 def accelerators():
     return [d.device_kind for d in jax.devices() if d.platform != "cpu"]
 

@@ -67,6 +67,10 @@ def make_deterministic():
     tf.config.experimental.enable_op_determinism()
 
 
+def is_out_of_memory(error):
+    return isinstance(error, tf.errors.ResourceExhaustedError)
+
+
 def accelerators():
     devices = tf.config.list_physical_devices("GPU") + tf.config.list_physical_devices("TPU")
     details = map(tf.config.experimental.get_device_details, devices)

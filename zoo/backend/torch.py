@@ -61,6 +61,12 @@ def make_deterministic():
     torch.use_deterministic_algorithms(True)
 
 
+def is_out_of_memory(error):
+    # Of a CPU it is a RuntimeError like any other.
+    wanting = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return wanting or isinstance(error, torch.OutOfMemoryError)
+
+
 def accelerators():
     return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 
