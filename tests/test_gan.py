@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from small import build, weights
 
 import zoo
-from zoo import backend, layers, penalties, registry
+from zoo import layers, penalties, registry
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
 from zoo.model import to_float
@@ -187,14 +186,6 @@ def test_mixed_precision_keeps_scores_and_losses_in_float32(tiny, pictures):
         assert generator.layers[1].compute_dtype == "bfloat16"
     history = gan.fit(pictures, steps_per_epoch=2, verbose=0).history
     assert np.isfinite(history["d_loss"]).all()
-
-
-def test_a_variable_that_the_loss_does_not_see_has_the_gradient_zero():
-    """On every backend, so that an optimizer's averages decay alike (ProGAN's unused stages)."""
-    seen, unseen = (keras.Variable(np.ones(3, np.float32)) for _ in range(2))
-    _, (two, zero) = backend.value_and_grad(lambda: (ops.sum(seen**2), {}), [seen, unseen], [])
-    np.testing.assert_array_equal(ops.convert_to_numpy(two), [2, 2, 2])
-    np.testing.assert_array_equal(ops.convert_to_numpy(zero), [0, 0, 0])
 
 
 def test_labels_of_the_loss_make_the_generator_better(tiny, pictures):

@@ -13,7 +13,11 @@ pytestmark = pytest.mark.parity
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 @pytest.mark.parametrize(
-    "tests", ["tests/layers", "tests/test_constraints.py", "tests/test_penalties.py"]
+    "tests",
+    [
+        *("tests/layers", "tests/test_backend.py"),
+        *("tests/test_constraints.py", "tests/test_penalties.py"),
+    ],
 )
 def test_suites_pass_on_other_backends(backend, tests):
     environment = os.environ | {"KERAS_BACKEND": backend}
