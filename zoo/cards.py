@@ -4,7 +4,7 @@ import pathlib
 import re
 import shutil
 
-from zoo import card_text, files, hub, overview, registry, runs, weights
+from zoo import card_text, files, hub, overview, provenance, registry, runs, starting, weights
 
 LICENCE = "Apache-2.0"
 REPOSITORY_OWNER = "keras-gan-zoo"
@@ -40,10 +40,12 @@ def publish(name, workdir, checkpoints=None, best=False):
             f'A model\'s name is made of letters, digits, "_", "-" and ".", unlike {name!r}.'
         )
     facts, model, state = _load_run(pathlib.Path(workdir), best)
-    minutes = _minutes(state, facts["steps"])
-    minutes += sum(run["minutes"] for run in facts.get("before", ()))
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
     _check_place(folder, facts)
+    if facts["config"]["start_from"] == name and folder.exists():
+        facts |= _continued(folder, facts, state)
+    minutes = _minutes(state, facts["steps"])
+    minutes += sum(run["minutes"] for run in facts.get("before", ()))
     with files.atomic_folder(folder) as scratch:
         model.save(scratch, zipped=False)
         weights.halve(scratch / hub.WEIGHTS)
@@ -86,6 +88,22 @@ def _check_place(folder, facts):
             f"{folder.name!r} is the published {earlier}, and the run is one of {run}: choose "
             "another name."
         )
+
+
+def _continued(folder, facts, state):
+    """Returns the facts of a run from the very model that it replaces, which no command can name.
+
+    The runs that led to that model come before, and the command goes on from what they leave.
+    """
+    published = files.read_json(folder / "metadata.json")
+    shown = [float(row["minutes"]) for row in files.read_csv(folder / "history.csv")]
+    if shown == [row["minutes"] for row in state.history[: len(shown)]]:  # published before
+        before = published["before"]
+    else:
+        before = starting.runs_of_card(published)
+    config = registry.import_recipe(facts["recipe"]).Config.from_dict(facts["config"])
+    command = provenance.command(facts["recipe"], config, before, facts.get("inherited"))
+    return {"before": before, "command": command}
 
 
 def _load_run(workdir, best):

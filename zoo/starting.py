@@ -91,19 +91,29 @@ def runs_before(source):
     if not source or not (run / "run.json").is_file():
         return []
     facts, history = files.read_json(run / "run.json"), files.read_csv(run / "history.csv")
-    (workdir,) = (
-        word.partition("=")[2]
-        for word in shlex.split(facts["command"])
-        if word.startswith("--workdir=")
-    )
-    steps = history[-1]["step"]
+    steps, minutes = int(history[-1]["step"]), float(history[-1]["minutes"])
     if (model / periodic.RECORD).is_file():
         steps = files.read_json(model / periodic.RECORD)["step"]
-    last = {
-        "command": facts["command"],
-        "workdir": workdir,
-        "model": model.name,
-        "steps": int(steps),
-        "minutes": float(history[-1]["minutes"]),
-    }
+    last = _run(facts["command"], model.name, steps, minutes)
     return [*facts.get("before", []), last]
+
+
+def runs_of_card(metadata):
+    """Returns the runs that led to a published model as `runs_before` does, from its metadata."""
+    before = metadata.get("before", [])
+    model = "best" if "chosen" in metadata else "model"
+    minutes = metadata["minutes"] - sum(run["minutes"] for run in before)
+    return [*before, _run(metadata["command"], model, metadata["steps"], minutes)]
+
+
+def _run(command, model, steps, minutes):
+    (workdir,) = (
+        word.partition("=")[2] for word in shlex.split(command) if word.startswith("--workdir=")
+    )
+    return {
+        "command": command,
+        "workdir": workdir,
+        "model": model,
+        "steps": steps,
+        "minutes": minutes,
+    }

@@ -142,6 +142,25 @@ def test_publishing_replaces_models_of_its_kind_only(home, measured, tmp_path):
         zoo.load(measured).save(folder, zipped=False)
 
 
+def test_a_run_from_the_model_it_replaces_tells_the_whole_past(home, tmp_path):
+    """No command can begin with a model that is no longer there."""
+    folder = shutil.copytree(home / "checkpoints" / NAME, tmp_path / NAME)
+    earlier = files.read_json(folder / "metadata.json")
+    config = Config(width=8, batch_size=4, n_critic=1, steps=1, save_every=1, start_from=NAME)
+    training.train_gan("wgan_gp", config, tmp_path / "again")
+    for _ in range(2):  # the second time over itself
+        metadata = files.read_json(
+            cards.publish(NAME, tmp_path / "again", tmp_path) / "metadata.json"
+        )
+        ((command, steps),) = ((run["command"], run["steps"]) for run in metadata["before"])
+        assert (command, steps, metadata["steps"]) == (earlier["command"], 2, 1)
+        assert sorted(metadata["command"].split()[3:]) == [
+            "--start_from=./runs/wgan_gp_fashion_mnist/model",
+            "--steps=1",
+            "--workdir=runs/wgan_gp_fashion_mnist_2",
+        ]
+
+
 def test_cards_of_another_folder_leave_the_index_alone(home, measured, tmp_path):
     folder = shutil.copytree(measured, tmp_path / "checkpoints" / "another")
     (tmp_path / "MODEL_CARDS.md").write_text("mine")
