@@ -139,6 +139,6 @@ def test_the_best_weights_of_a_run_are_another_start_than_its_last(config, first
     ((last,), (best,)) = (starting.runs_before(str(run / name)) for name in ("model", "best"))
     assert (last["model"], last["steps"]) == ("model", 2)
     assert (best["model"], best["steps"]) == ("best", 1)
-    assert best["workdir"] == f"runs/wgan_gp_{dataset}"
+    assert best["workdir"] == "runs/wgan_gp_My_Shoes"
     command = provenance.command("wgan_gp", config, [best])
     assert f"--start_from=./{best['workdir']}/best" in shlex.split(command)
