@@ -48,7 +48,7 @@ MEASURED = [
 
 
 FIRST = 500
-LEAST = {"fashion_mnist": 0.93, "cifar10": 0.91}
+LEAST = {"fashion_mnist": 0.93, "cifar10": 0.92}
 
 
 @pytest.mark.parametrize("name", MEASURED)
