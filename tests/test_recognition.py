@@ -44,7 +44,9 @@ def test_rows_walk_from_class_to_class(model, facts):
 
 
 def test_the_card_states_it_and_verification_counts_again(model, facts):
-    text = card_numbers.classes({"classes": facts})
+    text = card_numbers.classes({"dataset": "fashion_mnist", "classes": facts})
+    assert "| 1 trouser |" in text
+    assert "| 9 ankle boot |" in text
     assert f"recognises {facts['accuracy']:.1%} of 1,000 samples" in text
     assert verification._classes(model, {"classes": facts}).holds
     better = facts | {"accuracy": facts["accuracy"] + 0.02}

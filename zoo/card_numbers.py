@@ -1,5 +1,7 @@
 """Numbers on cards and in tables, for people."""
 
+from zoo import dataset_facts
+
 LABELS = {
     "fid": "FID",
     "kid": "KID",
@@ -76,7 +78,8 @@ def classes(metadata):
     facts = metadata.get("classes")
     if not facts:
         return ""
-    numbers = "".join(f" {i} |" for i in range(len(facts["of_class"])))
+    names = dataset_facts.of(metadata)["classes"]
+    labels = "".join(f" {label} {name} |" for label, name in enumerate(names))
     shares = "".join(f" {share:.0%} |" for share in facts["of_class"])
     return f"""
 ## Classes
@@ -85,7 +88,7 @@ def classes(metadata):
 (seed {facts["seed"]}, as many of each class)
 as the class they were asked for:
 
-| Class |{numbers}
+| Class |{labels}
 |---|{"---|" * len(facts["of_class"])}
 | Recognised |{shares}
 

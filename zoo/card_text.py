@@ -1,26 +1,7 @@
 """The text of a card, made from `metadata.json` alone: the same facts give the same card."""
 
-from zoo import card_numbers, registry
+from zoo import card_numbers, dataset_facts, registry
 
-DATASETS = {
-    "fashion_mnist": {
-        "title": "Fashion-MNIST",
-        "hub": "zalando-datasets/fashion_mnist",
-        "licence": "MIT",
-        "size": "60,000 grey images of 28x28 pixels",
-        "source": "Xiao et al. 2017, https://github.com/zalandoresearch/fashion-mnist",
-        "classes": "T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, "
-        "ankle boot",
-    },
-    "cifar10": {
-        "title": "CIFAR-10",
-        "hub": "uoft-cs/cifar10",
-        "licence": "none stated by its authors; research use with citation",
-        "size": "50,000 RGB images of 32x32 pixels",
-        "source": "Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
-        "classes": "airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck",
-    },
-}
 REQUIRED = (
     *("name", "recipe", "dataset", "licence", "command", "config", "steps", "minutes"),
     *("hardware", "versions", "parameters", "files", "metrics"),
@@ -46,7 +27,7 @@ def front_matter(metadata):
 
     kind = _kind(metadata)
     results = kind.results(metadata)
-    dataset = dataset_facts(metadata)
+    dataset = dataset_facts.of(metadata)
     facts = ModelCardData(
         license=metadata["licence"].lower(),
         library_name="keras",
@@ -62,7 +43,7 @@ def front_matter(metadata):
 
 def body(metadata):
     """Returns the card without its front matter."""
-    kind, dataset, name = _kind(metadata), dataset_facts(metadata), metadata["name"]
+    kind, dataset, name = _kind(metadata), dataset_facts.of(metadata), metadata["name"]
     versions = ", ".join(f"{name} {version}" for name, version in metadata["versions"].items())
     sizes = [f"{network} {count:,}" for network, count in metadata["parameters"].items()]
     height = metadata["config"]["image_size"]
@@ -113,47 +94,39 @@ def body(metadata):
 
 def _training_data(metadata):
     """Returns two lines on the training images: what they are, and their licence."""
-    if metadata["dataset"] in DATASETS:
-        facts = dataset_facts(metadata)
-        return (
-            f"{facts['title']}, training split: {facts['size']} ({facts['classes']}).\n"
-            f"Licence of the images: {facts['licence']}. Source: {facts['source']}."
-        )
-    count = metadata.get("images", {}).get("count")
-    images = f"{count:,} images" if count else "Images"
-    names = metadata.get("class_names")
-    classes = f" ({', '.join(names)})" if names else ""
-    return f"{images} of `{metadata['dataset']}`{classes}.\nTheir licence is not stated."
+    facts = dataset_facts.of(metadata)
+    classes = f" ({', '.join(facts['classes'])})" if facts["classes"] else ""
+    if "source" not in facts:
+        return f"{facts['size']} of `{facts['title']}`{classes}.\nTheir licence is not stated."
+    return (
+        f"{facts['title']}, training split: {facts['size']}{classes}.\n"
+        f"Licence of the images: {facts['licence']}. Source: {facts['source']}."
+    )
 
 
 def _kind(metadata):
     return KINDS[registry.import_recipe(metadata["recipe"]).Config.kind]
 
 
-def dataset_facts(metadata):
-    """Facts of the training data; of a person's own images only their source is known."""
-    source = metadata["dataset"]
-    return DATASETS.get(source, {"title": source, "licence": "not stated"})
-
-
 def _narrower(metadata):
     """Says how the networks of a GAN are narrower than its paper's; "" where they are not."""
     Config = registry.import_recipe(metadata["recipe"]).Config
-    if not Config.paper_channels:
+    if not Config.paper_widths:
         return ""
-    most = Config.from_dict(metadata["config"]).most_channels
-    return ", ".join(
-        f"at most {channels} channels in the {network} (the paper's has {paper})"
-        for channels, (network, paper) in zip(most, Config.paper_channels, strict=True)
-        if channels < paper
-    )
+    widths = Config.from_dict(metadata["config"]).widths
+    narrower = [
+        f"{width} channels in the {network} (the paper's has {paper})"
+        for width, (network, paper) in zip(widths, Config.paper_widths, strict=True)
+        if width < paper
+    ]
+    return f"at full resolution {', '.join(narrower)}" if narrower else ""
 
 
 def _result(metadata, split, metric, value, title=None):
     """Returns one measured number as the Hub wants it."""
     from huggingface_hub import EvalResult
 
-    dataset = dataset_facts(metadata)
+    dataset = dataset_facts.of(metadata)
     return EvalResult(
         task_type=_kind(metadata).task,
         dataset_type=dataset.get("hub", metadata["dataset"]),

@@ -179,7 +179,7 @@ class GANConfig(ModelConfig):
 
     kind = "GAN"
     latents_on_sphere = False  # whether only the direction of a latent matters
-    paper_channels = ()  # most channels of the paper's networks for images as small, by network
+    paper_widths = ()  # (network, channels at full resolution) of the paper, for images as small
 
     latent_size: int = hyperparameter(100, "Length of a latent vector.", minimum=1)
     num_classes: int = hyperparameter(
@@ -267,13 +267,12 @@ class ResNetConfig(GANConfig):
     loss: str = "hinge"
     n_critic: int = 5
 
-    paper_channels = (("generator", 256), ("discriminator", 128))
+    paper_widths = (("generator", 256), ("discriminator", 128))
 
     @property
-    def most_channels(self):
-        """Most channels of the networks, in the order of `paper_channels`."""
-        discriminator = max(self.discriminator_width, self.max_discriminator_width)
-        return max(self.width, self.max_width), discriminator
+    def widths(self):
+        """Channels at full resolution of the networks in `paper_widths`."""
+        return self.width, self.discriminator_width
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The table of models in the project's README, made from `metadata.json` as the cards are."""
 
-from zoo import card_numbers, card_text
+from zoo import card_numbers, dataset_facts
 from zoo.metrics import fetch
 
 BEGIN = "<!-- The table of models is made by `zoo cards`; do not edit. -->"
@@ -34,7 +34,7 @@ def _row(metadata):
     cells = [
         f"[`{name}`](checkpoints/{name}/README.md)",
         f"[`{recipe}`](recipes/{recipe}/README.md)",
-        card_text.dataset_facts(metadata)["title"],
+        dataset_facts.of(metadata)["title"],
         f"{network} {metadata['parameters'][network]:,}",
         "<br>".join(_measured(metadata)),
         picture,

@@ -38,9 +38,9 @@ class Config(GANConfig):
     steps: int = 100_000
 
     latents_on_sphere = True
-    paper_channels = (("generator", 512), ("discriminator", 512))
+    paper_widths = (("generator", 512), ("discriminator", 512))
 
     @property
-    def most_channels(self):
-        """Most channels of the networks, in the order of `paper_channels`."""
-        return self.max_width, self.max_width
+    def widths(self):
+        """Channels at full resolution of the networks in `paper_widths`."""
+        return self.width, self.width

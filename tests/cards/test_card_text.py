@@ -58,10 +58,11 @@ def test_a_small_variant_says_so(measured):
         return [line for line in text.splitlines() if line.startswith("| Variant |")]
 
     assert variant() == []
-    generator = "at most 128 channels in the generator (the paper's has 256)"
-    assert variant(width=32, max_width=128) == [f"| Variant | small: {generator} |"]
-    both = f"{generator}, at most 64 channels in the discriminator (the paper's has 128)"
-    assert variant(width=128, discriminator_width=64) == [f"| Variant | small: {both} |"]
+    generator = "at full resolution 32 channels in the generator (the paper's has 256)"
+    for bound in (0, 128, 256):  # of layers for smaller images
+        assert variant(width=32, max_width=bound) == [f"| Variant | small: {generator} |"]
+    both = f"{generator}, 64 channels in the discriminator (the paper's has 128)"
+    assert variant(width=32, discriminator_width=64) == [f"| Variant | small: {both} |"]
 
 
 def test_classes_are_named(measured):
