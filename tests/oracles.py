@@ -8,8 +8,8 @@ def to_numpy(x):
     return np.array(keras.ops.convert_to_numpy(x))
 
 
-def gaussian(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
+def gaussian(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
 def largest_singular_value(matrix):

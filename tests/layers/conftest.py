@@ -5,10 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
+from oracles import to_numpy
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,11 @@
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo.layers import ConditionalBatchNormalization
 
 LABELS = np.array([2, 0, 1, 2, 2, 0], "int32")
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def images(*shape, mean=2.0, deviation=3.0):

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo.layers import (
     EqualizedConv2D,
@@ -8,10 +9,6 @@ from zoo.layers import (
     EqualizedDownsampleConv2D,
     EqualizedUpsampleConv2D,
 )
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def test_dense_closed_form():

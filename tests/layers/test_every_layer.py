@@ -5,6 +5,7 @@ from inspect import signature
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo import layers
 
@@ -36,10 +37,6 @@ CASES = {
         5, num_classes=3, negative_slope=0.1, **k
     ),
 }
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def images(shape=(4, 8, 8, 3)):

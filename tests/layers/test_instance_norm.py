@@ -1,11 +1,7 @@
-import keras
 import numpy as np
+from oracles import to_numpy
 
 from zoo.layers import InstanceNormalization
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def test_statistics_of_each_channel_of_each_sample():

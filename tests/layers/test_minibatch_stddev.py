@@ -1,12 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo.layers import MinibatchStddev
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def images(n):

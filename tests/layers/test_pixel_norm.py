@@ -1,12 +1,9 @@
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo.layers import PixelNorm
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 @pytest.mark.parametrize("shape", [(5, 16), (3, 7, 16), (2, 4, 4, 16), (2, 3, 3, 3, 16)])

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from oracles import to_numpy
 
 from zoo.layers import (
     BatchNormalization,
@@ -15,10 +16,6 @@ from zoo.layers import (
 
 LABELS = np.array([0, 2], "int32")
 ops = keras.ops
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
 
 
 def images(channels=3, size=4):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from oracles import gaussian, to_numpy
 
 from zoo.layers import (
     DiscriminatorBlock,
@@ -11,14 +12,6 @@ from zoo.layers import (
     spectral_norm_value,
     update_spectral_norms,
 )
-
-
-def to_numpy(x):
-    return np.array(keras.ops.convert_to_numpy(x))
-
-
-def gaussian(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 def weights_of(model):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from oracles import gaussian
 
 from zoo.layers import (
     ConditionalBatchNormalization,
@@ -11,10 +12,6 @@ from zoo.layers import (
     spectral_norm_layers,
     update_spectral_norms,
 )
-
-
-def gaussian(*shape):
-    return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
 @pytest.fixture
