@@ -19,8 +19,9 @@ class Config(GANConfig):
     )
     clip_method: str = hyperparameter(
         "constraint",
-        "How weights are clipped: by Keras constraints, or in a loop after each critic update.",
-        choices=("constraint", "loop"),
+        "How weights are clipped: by Keras constraints, in a loop after each critic update, or "
+        "none at all, as a DCGAN's.",
+        choices=("constraint", "loop", "none"),
     )
     critic_norm: str = hyperparameter(
         "batch", "Normalisation of the critic.", choices=("none", "batch", "layer")

@@ -26,7 +26,7 @@ def arrays(variables):
 
 @pytest.fixture(scope="module")
 def critics():
-    return {method: train(method) for method in ("constraint", "loop")}
+    return {method: train(method) for method in ("constraint", "loop", "none")}
 
 
 @pytest.mark.parametrize("method", ["constraint", "loop"])
@@ -43,6 +43,12 @@ def test_both_methods_leave_the_same_weights(critics):
     pairs = zip(arrays(critics["constraint"].weights), arrays(critics["loop"].weights))
     for constraint, loop in pairs:
         np.testing.assert_allclose(constraint, loop, atol=1e-7)
+
+
+def test_a_dcgan_is_not_clipped(critics):
+    kernels = [weight for weight in critics["none"].trainable_variables if "kernel" in weight.path]
+    assert len(kernels) == 4
+    assert all(np.abs(values).max() > 5 * CLIP for values in arrays(kernels))
 
 
 def test_defaults_are_the_papers():
