@@ -273,12 +273,18 @@ def test_it_learns_from_the_training_split_and_is_measured_on_the_test_split(
     assert small_sets == [("fashion_mnist", "train")]
     assert len(labelled.test_images(config, ())) == 100
     assert small_sets[1:] == [("fashion_mnist", "test")]
+    named = dataclasses.replace(config, dataset="folder:mine", test_dataset="fashion_mnist")
+    assert len(labelled.test_images(named, ())) == 100
+    assert small_sets[2:] == [("fashion_mnist", "test")]
 
 
 def test_test_images_are_named_or_a_test_split(recipe, tmp_path):
     np.savez(tmp_path / "test.npz", images=quadrants(4)[0])
     config = registry.import_recipe(recipe).Config(test_dataset=f"npz:{tmp_path / 'test.npz'}")
     assert len(labelled.test_images(config, ())) == 4
+    config = dataclasses.replace(config, dataset=config.test_dataset)
+    with pytest.raises(ValueError, match="learnt from npz:.*test.npz, which can not test it"):
+        labelled.test_images(config, ())
     config = dataclasses.replace(config, test_dataset="", dataset="folder:mine")
     with pytest.raises(ValueError, match=r"^folder:mine has no test split: train with --test_d"):
         labelled.test_images(config, ())

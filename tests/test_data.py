@@ -82,6 +82,11 @@ def test_bad_sources_say_what_is_wrong(tmp_path):
     (tmp_path / "torn.npz").write_bytes(content[: len(content) // 2])
     content[60] ^= 255
     (tmp_path / "flipped.npz").write_bytes(content)
+    central = (tmp_path / "whole.npz").read_bytes().rindex(b"PK\1\2")
+    for name, offset, value in (("encrypted", 8, 1), ("compressed", 10, 99)):  # of its header
+        content = bytearray((tmp_path / "whole.npz").read_bytes())
+        content[central + offset] = value
+        (tmp_path / f"{name}.npz").write_bytes(content)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "broken.png").write_bytes(b"\x89PNG no more")
     cases = {
@@ -92,7 +97,7 @@ def test_bad_sources_say_what_is_wrong(tmp_path):
         f"npz:{tmp_path}/other.npz": (ValueError, "uint8 array `images`: it holds pixels"),
         f"npz:{tmp_path}/floats.npz": (ValueError, "Images must be uint8"),
     }
-    for name in ("text", "none", "array", "torn", "flipped"):
+    for name in ("text", "none", "array", "torn", "flipped", "encrypted", "compressed"):
         cases[f"npz:{tmp_path}/{name}.npz"] = (ValueError, "must be an .npz file")
     for source, (kind, message) in cases.items():
         with pytest.raises(kind, match=message):

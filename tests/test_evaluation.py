@@ -229,6 +229,10 @@ def test_the_inception_score_does_not_know_the_order_of_given_images(monkeypatch
     found = zoo.evaluate(images, ["is"], extractor=Sure(), progress=False)  # needs no reference
     assert found["reference"] is found["reference_samples"] is None
     assert 6 < found["metrics"]["is"]["value"] <= 10
+    sure = Sure()
+    sure.classes = 30
+    with pytest.raises(ValueError, match="is needs at least 300 images of each; there are 200"):
+        zoo.evaluate(images, ["is"], extractor=sure, progress=False)
     with pytest.raises(ValueError, match="no reference 'tset'"):
         zoo.evaluate(images, ["is"], reference="tset", extractor=Sure(), progress=False)
     with pytest.raises(ValueError, match="they do not compare"):

@@ -143,6 +143,18 @@ def test_r1_is_that_of_the_real_images_alone(tiny, pictures):
     np.testing.assert_allclose(logs["penalty"][0], float(expected), rtol=1e-5)
 
 
+def test_the_penalty_pulls_to_its_target(tiny, pictures):
+    """No gradient of this critic is as long as a hundredth of the longer one."""
+    rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    images = np.repeat(pictures[:1], len(pictures), axis=0)
+    logs = []
+    for target in (1.0, 1000.0):
+        gan = build(tiny, penalty_weight=1.0, penalty_target=target, **rates)
+        logs.append(gan.fit(images, steps_per_epoch=1, verbose=0).history["penalty"][0])
+    assert logs[0] != pytest.approx(1, rel=1e-2)
+    assert logs[1] == pytest.approx(1, rel=1e-2)
+
+
 def test_penalty_sees_the_critic_as_it_is_used(tiny, pictures):
     """Its pass does not count among those that move batch statistics."""
     moving = []
@@ -291,7 +303,14 @@ def test_the_penaltys_gradient_moves_the_discriminator(tiny, pictures, penalty):
     np.testing.assert_allclose(lazy, once, atol=1e-4 * largest)
 
 
-@pytest.mark.parametrize("setting", [{"penalty": "r1"}, {"penalty_every": 4}])
+@pytest.mark.parametrize(
+    "setting", [{"penalty": "r1"}, {"penalty_every": 4}, {"penalty_target": 2.0}]
+)
 def test_a_penalty_without_weight_is_refused_and_not_ignored(setting):
     with pytest.raises(ValueError, match="needs a penalty_weight above 0"):
         zoo.GAN("sngan", setting)
+
+
+def test_r1_has_no_target():
+    with pytest.raises(ValueError, match="penalty_target is a gradient_penalty's: r1 pulls"):
+        zoo.GAN("wgan_gp", {"penalty": "r1", "penalty_target": 2.0})

@@ -28,6 +28,14 @@ def test_linear_critic(scale):
     np.testing.assert_allclose(ops.convert_to_numpy(penalty), expected, rtol=1e-5)
 
 
+def test_the_target_is_the_unit_of_the_norm():
+    """(||w|| - gamma)^2 / gamma^2, as Karras et al. 2018 write it."""
+    weights = RNG.normal(size=(4, 4, 2)).astype(np.float32)
+    penalty = penalties.gradient_penalty(linear_critic(weights), REAL, FAKE, MIX, target=750.0)
+    expected = (np.linalg.norm(weights) - 750) ** 2 / 750**2
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), expected, rtol=1e-5)
+
+
 def test_norm_is_per_sample():
     """With D(x) = ||x||^2 / 2 the gradient is x: each sample has a norm of its own."""
     penalty = penalties.gradient_penalty(

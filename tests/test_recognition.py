@@ -52,6 +52,10 @@ def test_the_card_states_it_and_verification_counts_again(model, facts):
     better = facts | {"accuracy": facts["accuracy"] + 0.02}
     assert not verification._classes(model, {"classes": better}).holds
     assert not verification._classes(model, {}).holds
+    for other in ({"classifier": "another"}, {"digest": "0" * 64}):
+        check = verification._classes(model, {"classes": facts | other})
+        assert not check.holds
+        assert f"stated with {[*other.values()][0]}" in check.found
 
 
 def test_an_unconditional_model_has_no_classes(tmp_path):

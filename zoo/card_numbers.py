@@ -1,5 +1,7 @@
 """Numbers on cards and in tables, for people."""
 
+import pathlib
+
 from zoo import dataset_facts
 
 LABELS = {
@@ -20,9 +22,11 @@ def metrics(metadata):
     lines = "\n".join(map(_line, rows))
     digests = {row["extractor"]: (row["extractor_digest"][:8], row["dtype"]) for row in rows}
     extractors = "; ".join(f"{name} {a} in {b}" for name, (a, b) in sorted(digests.items()))
+    address = metadata.get("address", metadata["name"])
     samples = {row["protocol"]: row["samples"] for row in rows}
+    folder = f" --checkpoints={pathlib.PurePosixPath(address).parent}" if "/" in address else ""
     again = [
-        f"`zoo verify {metadata['name']}{flag}` measures those of {samples[protocol]:,} samples "
+        f"`zoo verify {address}{flag}` measures those of {samples[protocol]:,} samples "
         f"over {extractor} again"
         for protocol, flag, extractor in VERIFIED
         if protocol in samples
@@ -37,7 +41,7 @@ def metrics(metadata):
 ± is the standard error over the sampling seeds. *Real images* is the same measurement of as many
 training images in place of the samples: what a perfect generator would reach. Numbers of different
 extractors do not compare. Extractors (sha256 of their weights): {extractors}.
-Measured by `zoo measure {metadata["name"]}`; {", ".join(again)}.
+Measured by `zoo measure {metadata["name"]}{folder}`; {", ".join(again)}.
 """
 
 

@@ -32,6 +32,7 @@ def add_commands(command):
         help="what to measure, of neighbours, classes, test, train and quick, separated by commas "
         "(default: all that apply, for hours)",
     )
+    sub.add_argument("--checkpoints", help="folder of your own that it is published in")
     _inception_arguments(sub)
 
 
@@ -122,5 +123,5 @@ def measure(arguments):
 
     options = {"dtype": arguments.dtype, "inception": arguments.inception}
     parts = arguments.parts.split(",") if arguments.parts else None
-    measured = cards.measure(arguments.name, parts, **options)
+    measured = cards.measure(arguments.name, parts, arguments.checkpoints, **options)
     print(f"{arguments.name}: {', '.join(measured)} measured")

@@ -193,9 +193,12 @@ class GANConfig(ModelConfig):
     )
     penalty: str = hyperparameter(
         "gradient_penalty",
-        "Of the discriminator's gradient: gradient_penalty pulls its norm to 1 between real and "
-        "fake images, r1 to 0 at real ones. It takes a penalty_weight.",
+        "Of the discriminator's gradient: gradient_penalty pulls its norm to penalty_target "
+        "between real and fake images, r1 to 0 at real ones. It takes a penalty_weight.",
         choices=("gradient_penalty", "r1"),
+    )
+    penalty_target: float = hyperparameter(
+        1.0, "Norm of the gradient that a gradient_penalty pulls to, in units of it.", minimum=1e-6
     )
     penalty_weight: float = hyperparameter(0.0, "Weight of the penalty; 0 turns it off.", minimum=0)
     penalty_every: int = hyperparameter(
@@ -232,9 +235,11 @@ class GANConfig(ModelConfig):
     def __post_init__(self):
         super().__post_init__()
         if not self.penalty_weight:
-            for name in ("penalty", "penalty_every"):
+            for name in ("penalty", "penalty_target", "penalty_every"):
                 if getattr(self, name) != getattr(type(self), name):
                     raise ValueError(f"{name} needs a penalty_weight above 0.")
+        if self.penalty == "r1" and self.penalty_target != type(self).penalty_target:
+            raise ValueError("penalty_target is a gradient_penalty's: r1 pulls the norm to 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,6 @@ Images are uint8 of shape (N, H, W, C).
 import copy
 import pathlib
 import warnings
-import zipfile
-import zlib
 
 import keras
 import numpy as np
@@ -219,7 +217,7 @@ def _load_npz(path):
             if "images" not in arrays:
                 raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
             return ArrayImages(arrays["images"], arrays.get("labels"))
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*files.NO_ARRAYS, OSError) as error:
         raise ValueError(
             f"{path!r} must be an .npz file with a uint8 array `images`: {error}"
         ) from error

@@ -8,7 +8,7 @@ from zoo import subjects as measurable
 from zoo.card_numbers import format_value
 from zoo.metrics import collect, extractors, frechet
 from zoo.metrics.extrapolation import fid_infinity
-from zoo.metrics.inception_score import inception_score
+from zoo.metrics.inception_score import SPLITS, inception_score
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.precision_recall import precision_recall
 
@@ -87,6 +87,8 @@ def compare(
             f"The Inception Score needs a classifier's probabilities, which {extractor.name} does "
             "not give: use --extractor classifier."
         )
+    if "is" in metrics:
+        _check_enough(opened[0].count, "is", SPLITS * getattr(extractor, "classes", 2))
     real = None
     if set(metrics) - {"is"}:
         keep = bool({"kid", "prdc"} & set(metrics))
@@ -108,11 +110,13 @@ def _open_alike(subjects, metrics, samples, seed):
     if any(subject.count > smallest for subject in opened):
         opened = [measurable.open_subject(subject, smallest, seed) for subject in subjects]
     for metric in metrics:
-        if smallest < METRICS[metric]:
-            raise ValueError(
-                f"{metric} needs at least {METRICS[metric]} images of each; there are {smallest}."
-            )
+        _check_enough(smallest, metric, METRICS[metric])
     return opened
+
+
+def _check_enough(count, metric, least):
+    if count < least:
+        raise ValueError(f"{metric} needs at least {least} images of each; there are {count}.")
 
 
 def _measure(extractor, subject, real, metrics, seed, cache, label):

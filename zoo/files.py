@@ -8,8 +8,12 @@ import os
 import pathlib
 import shutil
 import tempfile
+import zipfile
+import zlib
 
 SCRATCH = ".writing-"
+# What NumPy raises for an .npz that is damaged, encrypted or none at all.
+NO_ARRAYS = (ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def cache_folder():

@@ -256,7 +256,8 @@ class GAN(RecipeModel):
         def due():
             if self.config.penalty == "r1":
                 return every * penalties.r1(score, real)
-            return every * penalties.gradient_penalty(score, real, fake, mix)
+            target = self.config.penalty_target
+            return every * penalties.gradient_penalty(score, real, fake, mix, target)
 
         every = self.config.penalty_every
         if every == 1:

@@ -86,8 +86,9 @@ def test_images(config, learnt):
         learnt: Names of its classes, where it was trained on a folder of them.
 
     Raises:
-        ValueError: If the config names none and its data set has no test split, or if the images
-            are in subfolders of other names: their labels would be other classes'.
+        ValueError: If the config names none and its data set has no test split, or names those that
+            were learnt from, or if the images are in subfolders of other names: their labels would
+            be other classes'.
     """
     if not config.test_dataset:
         if config.dataset in data.NAMED:
@@ -95,6 +96,13 @@ def test_images(config, learnt):
         raise ValueError(
             f"{config.dataset} has no test split: train with --test_dataset=folder:DIR or "
             "npz:FILE; a finished run takes it, too."
+        )
+    if config.test_dataset in data.NAMED:
+        return data.load(config.test_dataset, "test")
+    if config.test_dataset == config.dataset:
+        raise ValueError(
+            f"The classifier learnt from {config.dataset}, which can not test it: --test_dataset "
+            "takes other pictures."
         )
     images = data.load(config.test_dataset)
     names = getattr(images, "class_names", [])

@@ -23,7 +23,8 @@ def check(model, path, *, progress=True):
         progress: whether to report images and time left on stderr.
 
     Returns:
-        A dict: `space`, "pixels" or the classifier's name; `seed`; `count`; `sample_distance` and
+        A dict: `space`, "pixels" or the classifier's name, and `digest`, the sha256 of its weights
+        or None; `seed`; `count`; `sample_distance` and
         `test_distance`, medians over `count` samples and test images.
     """
     config = model.config
@@ -31,7 +32,7 @@ def check(model, path, *, progress=True):
         data.load(config.dataset, split).resized(config.image_shape) for split in ("train", "test")
     )
     samples = model.sample(MEASURED, seed=0, labels=_labels(config))
-    space, embed = _space(config, progress)
+    (space, digest), embed = _space(config, progress)
     pool = embed(training.images, f"{config.dataset}-train")
     indices, distances = nearest(embed(samples), pool)
     _, usual = nearest(embed(test.images[:MEASURED]), pool)
@@ -39,6 +40,7 @@ def check(model, path, *, progress=True):
     images.save_grid(path, np.concatenate(shown), columns=SHOWN, scale=2)
     return {
         "space": space,
+        "digest": digest,
         "seed": 0,
         "count": MEASURED,
         "sample_distance": float(np.median(distances)),
@@ -51,13 +53,13 @@ def _labels(config):
 
 
 def _space(config, progress):
-    """Returns (name, function from uint8 images to vectors)."""
+    """Returns ((name, digest), function from uint8 images to vectors)."""
     if not extractors.has_classifier(config):
-        return "pixels", lambda x, _=None: x.reshape(len(x), -1).astype("float32") / 255
+        return ("pixels", None), lambda x, _=None: x.reshape(len(x), -1).astype("float32") / 255
     extractor = extractors.get("classifier", config.dataset)
 
     def embed(x, name=None):
         options = {"total": len(x), "progress": "features of" if progress else None}
         return collect.collect(extractor, lambda: x, keep=True, name=name, **options).features
 
-    return extractor.name, embed
+    return (extractor.name, extractor.digest), embed

@@ -5,18 +5,19 @@ from keras import ops
 from zoo import backend
 
 
-def gradient_penalty(score_fn, real, fake, mix, epsilon=1e-12):
-    """Two-sided gradient penalty, E[(||grad_x D(x)||_2 - 1)^2] at x between real and fake.
+def gradient_penalty(score_fn, real, fake, mix, target=1.0, epsilon=1e-12):
+    """Two-sided gradient penalty, E[(||grad_x D(x)||_2 / target - 1)^2] at x between real and fake.
 
     The norm is one per sample, over all axes but the first (Gulrajani et al. 2017, Equation 3 and
-    Algorithm 1). Call the discriminator in inference mode: batch statistics and power iterations
-    must not move in here.
+    Algorithm 1, where the target is 1; Karras et al. 2018, Section 6.5, where it is not). Call the
+    discriminator in inference mode: batch statistics and power iterations must not move in here.
 
     Args:
         score_fn: Maps images to scores of shape (N,) or (N, 1); a score depends on its image only.
         real: Images, (N, H, W, C).
         fake: Images, (N, H, W, C).
         mix: (N,), uniform in [0, 1]: where each sample's x lies between real (0) and fake (1).
+        target: The norm that is not penalised, above 0.
         epsilon: Added under the square root, whose gradient is infinite at 0.
 
     Returns:
@@ -25,7 +26,7 @@ def gradient_penalty(score_fn, real, fake, mix, epsilon=1e-12):
     real, fake = ops.cast(real, "float32"), ops.cast(fake, "float32")
     mix = ops.reshape(ops.cast(mix, "float32"), (-1,) + (1,) * (len(real.shape) - 1))
     norm = ops.sqrt(_squared_norm(score_fn, real + mix * (fake - real)) + epsilon)
-    return ops.mean(ops.square(norm - 1.0))
+    return ops.mean(ops.square(norm / target - 1.0))
 
 
 def r1(score_fn, real):

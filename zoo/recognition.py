@@ -20,8 +20,9 @@ def check(model, path, *, progress=True):
         progress: taken for the sake of `zoo.cards.measure`; it lasts seconds.
 
     Returns:
-        A dict: `classifier`, its name; `seed`; `count`; `accuracy`, the fraction of `count` samples
-        recognised as their class; `of_class`, the same of each class.
+        A dict: `classifier`, its name, and `digest`, the sha256 of its weights; `seed`; `count`;
+        `accuracy`, the fraction of `count` samples recognised as their class; `of_class`, the same
+        of each class.
 
     Raises:
         ValueError: the model is unconditional, or there is no such classifier.
@@ -45,6 +46,7 @@ def accuracy(model, seed=0):
     recognised = classifier.predict(samples).argmax(axis=1) == labels
     return {
         "classifier": classifier.name,
+        "digest": classifier.digest,
         "seed": seed,
         "count": COUNT,
         "accuracy": float(recognised.mean()),

@@ -68,7 +68,7 @@ def bundled_checkpoints():
 
 @functools.cache
 def index():
-    """Returns {model name: {"recipe", "dataset", "summary", "repository", "files"}}."""
+    """Returns {model name: {"recipe", "dataset", "repository", "files"}}."""
     return json.loads(INDEX.read_text(encoding="utf-8"))
 
 

@@ -28,7 +28,9 @@ def facts(recipe, config, images, workdir):
     if earlier:
         _check_settings(recipe, config, facts["images"], earlier, workdir)
     facts |= _classes(config, images, earlier, workdir)
-    if earlier:
+    if not earlier:
+        _warn_of_leak(config, inherited, facts["images"])
+    else:
         _check_images(config, facts["images"], earlier, workdir)
         if facts["hardware"] not in earlier["hardware"].split("; "):
             facts["hardware"] = f"{earlier['hardware']}; {facts['hardware']}"
@@ -90,14 +92,28 @@ def _check_images(config, images, earlier, workdir):
     if config.to_dict().get("holdout"):
         raise ValueError(
             f"{config.dataset!r} is not as the run in {str(workdir)!r} has seen it ({counts}), and "
-            "what was held out would be learnt from: choose another --workdir, and --start_from "
-            "to begin with its weights."
+            "what was held out would be learnt from: choose another --workdir."
         )
     warnings.warn(
         f"{config.dataset!r} is not as the run in {str(workdir)!r} has seen it ({counts}): it goes "
         "on with what is there now.",
         stacklevel=2,
     )
+
+
+def _warn_of_leak(config, inherited, images):
+    """Warns where the model that a run starts from has learnt images that are held out now."""
+    if inherited.get("dataset") != config.dataset or not config.to_dict().get("holdout"):
+        return
+    same = {name: inherited[name] for name in ("seed", "holdout")}
+    learnt = starting.stated(config.start_from, "images") or images
+    if (config.seed, config.holdout) != (*same.values(),) or learnt != images:
+        flags = " ".join(f"--{name}={value}" for name, value in same.items())
+        warnings.warn(
+            f"{config.start_from!r} has learnt images that are held out now, and val_accuracy says "
+            f"too much: {flags} and the same images hold out what it has not seen.",
+            stacklevel=3,
+        )
 
 
 def _classes(config, images, earlier, workdir):
@@ -118,7 +134,7 @@ def _classes(config, images, earlier, workdir):
         )
     labelled = ", ".join(f"{label} {name}" for label, name in enumerate(names))
     print(f"classes: {labelled}", flush=True)
-    before = starting.class_names(config.start_from) if not earlier else []
+    before = starting.stated(config.start_from, "class_names") if not earlier else None
     if before and before != names:
         warnings.warn(
             f"{config.start_from!r} learnt the classes {', '.join(before)}, in this order: a label "

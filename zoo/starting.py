@@ -35,15 +35,15 @@ def hyperparameters(source, Config, workdir=None):
     return {name: value for name, value in described["config"].items() if name in kept}
 
 
-def class_names(source):
-    """Returns the names of the classes of a model or its run, [] where it states none."""
+def stated(source, fact):
+    """Returns what the card of a model or its run says, None where neither does."""
     if not source:
-        return []
+        return None
     folder, _ = hub.locate(source)
     for path in (folder / "metadata.json", folder.parent / "run.json"):
-        if path.is_file() and (names := files.read_json(path).get("class_names")):
-            return names
-    return []
+        if path.is_file() and (value := files.read_json(path).get(fact)):
+            return value
+    return None
 
 
 def copy_weights(source, model):

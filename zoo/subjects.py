@@ -202,7 +202,8 @@ def open_reference(reference, subjects):
     shape = one_shape(subjects)
     if not isinstance(reference, (str, pathlib.Path, tuple)):
         images = data.as_images(reference).resized(shape)
-        return Reference("images", None, lambda: Blocks(images), None)
+        source = images.source if images.source in data.NAMED else "images"
+        return Reference(source, None, lambda: Blocks(images), None)
     if reference in SPLITS:
         source = _training_source(subjects)
         if source == data.ARRAY:

@@ -59,6 +59,12 @@ def train_gan(recipe, config, workdir):
                     f"{config.fid_every:,} there would be no FID."
                 )
             classifier = extractors.get("classifier", config.dataset)
+            height, width, depth = data.NAMED.get(config.dataset, config.image_shape)
+            if (height, width, depth) != config.image_shape:
+                raise ValueError(
+                    f"{classifier.name} knows images of another size: fid_every needs "
+                    f"--image_size={height} --channels={depth}."
+                )
             fid = PeriodicFID(workdir / "best", config.fid_every, extractor=classifier)
             extra.insert(0, fid)  # for what it adds to the logs
         return {"x": images}, extra
@@ -76,6 +82,7 @@ def train_classifier(recipe, config, workdir):
     """
 
     def prepare(images, workdir):
+        data.check_labelled(images, config.num_classes)
         training, held_out = data.split(images, config.holdout, config.seed)
         arguments = {"x": training, "validation_data": held_out if len(held_out) else None}
         return arguments, [callbacks.TensorBoard(workdir / "tensorboard")]

@@ -104,7 +104,12 @@ def _classes(model, metadata):
     if "classes" not in metadata:
         return Check("classes", False, "the card does not state how many samples are recognised")
     stated = metadata["classes"]
-    found = recognition.accuracy(model, stated["seed"])["accuracy"]
+    again = recognition.accuracy(model, stated["seed"])
+    for key in ("classifier", "digest"):
+        if stated.get(key) != again[key]:
+            text = f"counted with {key} {again[key]}, stated with {stated.get(key)}"
+            return Check("classes", False, text)
+    found = again["accuracy"]
     text = f"{found:.1%} recognised, {stated['accuracy']:.1%} stated"
     return Check("classes", bool(abs(found - stated["accuracy"]) <= RECOGNISED), text)
 

@@ -12,7 +12,7 @@ import keras
 
 from recipes.classifier import NORMS, Config
 from recipes.classifier.train import train
-from zoo import cli, curves, files, labelled
+from zoo import cli, curves, data, files, labelled
 from zoo.config import hyperparameter
 
 
@@ -36,10 +36,11 @@ def compare(comparison, workdir):
         The rows of `comparison.csv`: dicts of norm, seed and test_accuracy.
 
     Raises:
-        ValueError: If Matplotlib is missing, or there are no test images.
+        ValueError: If Matplotlib is missing, or there are no test images of the same classes.
     """
     curves.import_figure()  # before the hours of work, not after
-    images = labelled.test_images(comparison, ())
+    learnt = getattr(data.load(comparison.dataset), "class_names", ())
+    images = labelled.test_images(comparison, learnt)
     workdir, rows = pathlib.Path(workdir), []
     for config in configs(comparison):
         rows.append(run(config, images, workdir / f"{config.norm}_{config.seed}"))

@@ -7,9 +7,11 @@ from zoo.config import GANConfig, hyperparameter
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config(GANConfig):
-    """Hyperparameters of ProGAN: those of the paper's Appendix A, at widths for small images.
+    """Hyperparameters of ProGAN: those of the paper's Appendix A, for small images.
 
-    Adam's epsilon is Keras's, 1e-7; the paper's is 1e-8.
+    These have other widths and latents. The paper's batches are of 16 images and its Adam's epsilon
+    is 1e-8; here they are of 64 and Keras's 1e-7. `paper_widths` are those of the authors' networks
+    for CIFAR-10.
     """
 
     latent_size: int = 256
@@ -38,7 +40,7 @@ class Config(GANConfig):
     steps: int = 100_000
 
     latents_on_sphere = True
-    paper_widths = (("generator", 512), ("discriminator", 512))
+    paper_widths = (("generator", 128), ("discriminator", 128))
 
     @property
     def widths(self):

@@ -12,7 +12,7 @@ from extractors_for_tests import Quarters
 
 import zoo
 from recipes.wgan_gp import Config
-from zoo import files, training
+from zoo import data, files, training
 from zoo.metrics import extractors
 from zoo.metrics.periodic import PeriodicFID
 from zoo.train_state import TrainState
@@ -133,7 +133,7 @@ def test_a_recipes_run_measures_keeps_and_resumes(tiny, pictures, tmp_path, monk
     assert zoo.load(tmp_path / "run" / "best").sample(1, seed=0).shape == (1, 8, 8, 1)
 
 
-def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path):
+def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path, monkeypatch):
     np.savez(tmp_path / "mine.npz", images=pictures)
     config = Config(fid_every=1, **tiny | {"dataset": f"npz:{tmp_path / 'mine.npz'}"})
     with pytest.raises(ValueError, match="no published classifier of 'npz:.*mine.npz'"):
@@ -141,6 +141,13 @@ def test_a_run_without_a_classifier_leaves_nothing(tiny, pictures, tmp_path):
     few = dataclasses.replace(config, steps=40, save_every=10, fid_every=20)  # steps were meant
     with pytest.raises(ValueError, match="counts saves, of which the run has 4: with 20 there"):
         training.train_gan("wgan_gp", few, tmp_path / "run")
+    small = Config(dataset="fashion_mnist", fid_every=1, **tiny | {"save_every": 1})
+    monkeypatch.setattr(data, "_load_named", lambda *_: data.ArrayImages(pictures))
+    with (
+        pytest.warns(UserWarning, match="--image_size=28 --channels=1 leaves them as they are"),
+        pytest.raises(ValueError, match="another size: fid_every needs --image_size=28 --channel"),
+    ):
+        training.train_gan("wgan_gp", small, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

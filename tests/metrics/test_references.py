@@ -46,12 +46,24 @@ def test_a_feature_that_never_varies_is_kept(tmp_path):
 
 def test_those_of_inception():
     """The distances between the sets were measured in float64, before any was rounded."""
-    names = ("fashion_mnist-test", "fashion_mnist-train", "cifar10-test")
-    test, train, others = (references.find(INCEPTION.format(name)) for name in names)
-    assert [of.count for of in (test, train, others)] == [10_000, 60_000, 10_000]
+    names = ("fashion_mnist-test", "fashion_mnist-train", "cifar10-test", "cifar10-train")
+    found = [references.find(INCEPTION.format(name)) for name in names]
+    test, train, others, training = found
+    assert [of.count for of in found] == [10_000, 60_000, 10_000, 50_000]
     assert frechet.frechet_distance(test, others) == pytest.approx(190.791833, abs=3e-4)
     assert frechet.frechet_distance(test, train) == pytest.approx(1.490611, abs=1e-4)
+    assert frechet.frechet_distance(others, training) == pytest.approx(3.151, abs=1e-3)
     assert INCEPTION.split("-")[1] == inception.DIGEST[:8]
+
+
+@pytest.mark.parametrize(("name", "distance"), [("fashion_mnist", 0.039728), ("cifar10", 0.226913)])
+def test_those_of_the_classifiers(name, distance):
+    """Between the splits; to be measured again when a classifier is published anew."""
+    extractor = extractors.get("classifier", name)
+    files = [references.file_name(extractor, f"{name}-{split}") for split in ("test", "train")]
+    test, train = map(references.find, files)
+    assert (test.count, train.count) == (10_000, {"fashion_mnist": 60_000, "cifar10": 50_000}[name])
+    assert frechet.frechet_distance(test, train) == pytest.approx(distance, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", data.NAMED)

@@ -171,6 +171,27 @@ def test_publishing_measures_the_published_files(sources, tmp_path):
     assert [c.holds for c in verification.verify(folder)] == [True, False]
 
 
+def test_what_a_first_run_learnt_is_not_held_out_in_silence(sources, tmp_path, recwarn):
+    values = SMALL | {"dataset": sources["dataset"], "holdout": 0.2, "steps": 1, "save_every": 1}
+    config = Config.from_dict(values)
+    train(config, tmp_path / "first")
+    config = dataclasses.replace(config, start_from=str(tmp_path / "first" / "model"))
+    train(config, tmp_path / "second")
+    assert not [warning for warning in recwarn if "held out" in str(warning.message)]
+
+    message = (
+        "has learnt images that are held out now.*: --seed=0 --holdout=0.2 and the same images"
+    )
+    for number, other in enumerate(({"seed": 1}, {"holdout": 0.1})):
+        with pytest.warns(UserWarning, match=message):
+            train(dataclasses.replace(config, **other), tmp_path / f"leaking_{number}")
+    with np.load(tmp_path / "dataset.npz") as arrays:
+        fewer = {name: array[1:] for name, array in arrays.items()}
+    np.savez(tmp_path / "dataset.npz", **fewer)
+    with pytest.warns(UserWarning, match=message):
+        train(config, tmp_path / "fewer")
+
+
 def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
     """The labels are the order of the subfolders: a folder without one would test other classes."""
 
@@ -193,6 +214,9 @@ def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
     train(dataclasses.replace(config, test_dataset=""), tmp_path / "run")  # which takes none away
     with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
         cards.publish("mine", tmp_path / "run", tmp_path)
+    with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
+        compare.compare(compare.Comparison.from_dict(config.to_dict()), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
     save("test", "boots")
     metadata = files.read_json(cards.publish("mine", tmp_path / "run", tmp_path) / "metadata.json")
     assert metadata["test_images"] == 3

@@ -18,10 +18,12 @@ class ClassifierExtractor:
 
     Attributes:
         name, digest, size: As the protocol says.
+        classes: Number of classes that it tells apart.
     """
 
     def __init__(self, model, name):
         self.model, self.name, self.size = model, name, model.feature_size
+        self.classes = model.config.num_classes
         digest = hashlib.sha256()
         for weight in model.get_weights():
             digest.update(weight.tobytes())

@@ -11,8 +11,6 @@ import functools
 import hashlib
 import os
 import pathlib
-import zipfile
-import zlib
 
 import keras
 import numpy as np
@@ -242,7 +240,7 @@ def load_weights(model, path) -> None:
     try:
         with np.load(path, allow_pickle=False) as file:
             weights = {name: file[name] for name in file.files}
-    except (ValueError, TypeError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
+    except (*files.NO_ARRAYS, AttributeError):
         weights = {}  # not an .npz at all: refused as any other content is
     if digest(weights) != DIGEST:
         raise ValueError(f"{path} is not the FID Inception: run `zoo fetch-inception` again.")
