@@ -8,7 +8,7 @@ from PIL import Image
 from published import EXTRACTOR, NAME, edit, row_of
 
 import zoo
-from zoo import cards, data, files, hub, measurement, neighbours, registry
+from zoo import cards, cli, data, files, hub, measurement, neighbours, registry
 from zoo.metrics import frechet
 
 PLANNED = dict(measurement.PROTOCOLS)
@@ -113,6 +113,16 @@ def test_a_model_of_own_pictures_has_no_protocol(measured, tmp_path):
     for parts in (None, ["neighbours"], ["test"]):
         with pytest.raises(ValueError, match="'folder:shoes' has none: use `zoo evaluate`"):
             cards.measure("mine", parts, tmp_path)
+
+
+def test_a_model_published_elsewhere_is_measured_there(measured, tmp_path, monkeypatch, capsys):
+    shutil.copytree(measured, tmp_path / "mine" / NAME)
+    monkeypatch.chdir(tmp_path)
+    cli.main(["measure", NAME, "--checkpoints=./mine", "--parts=quick"])
+    assert capsys.readouterr().out == f"{NAME}: quick measured\n"
+    card = (tmp_path / "mine" / NAME / "README.md").read_text(encoding="utf-8")
+    assert f"`zoo measure {NAME} --checkpoints=mine`" in card
+    assert f"`zoo verify ./mine/{NAME} --quick`" in card
 
 
 def test_mistakes_are_said(home):
