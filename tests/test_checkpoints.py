@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from zoo import card_text, cards, files, measurement, registry, verification
+from zoo.metrics import extractors
 
 CHECKPOINTS = registry.bundled_checkpoints()
 
@@ -27,6 +28,20 @@ def test_a_published_model_draws_the_picture_of_its_card(path):
     checks = itertools.islice(verification.verify(path.parent, quick=True, progress=False), 2)
     found = {check.name: check.holds for check in checks}
     assert found == {"files": True, "samples": True}
+
+
+def test_what_a_classifier_measured_the_published_one_did():
+    """A classifier that is published anew measures the models of its data set anew."""
+    digests = {name: extractors.get(name).digest for name in extractors.classifiers()}
+    for metadata in map(files.read_json, sorted(CHECKPOINTS.glob("*/metadata.json"))):
+        if "neighbours" not in metadata:
+            continue
+        found = {(row["extractor"], row["extractor_digest"]) for row in metadata["metrics"]}
+        found.add((metadata["neighbours"]["space"], metadata["neighbours"]["digest"]))
+        if "classes" in metadata:
+            found.add((metadata["classes"]["classifier"], metadata["classes"]["digest"]))
+        assert len(found) == 2, metadata["name"]  # Inception's, and one classifier's
+        assert len(found & digests.items()) == 1, metadata["name"]
 
 
 def test_the_cards_are_what_their_facts_generate():
