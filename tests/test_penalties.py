@@ -76,16 +76,17 @@ def test_gradient_with_respect_to_weights_matches_finite_differences():
 
     kernel = critic.layers[0].kernel
     (_, _), (gradient,) = backend.value_and_grad(loss, [kernel], [])
-    start, step = ops.convert_to_numpy(kernel), 3e-3
+    # The error of a central difference falls with the square of the step: 5e-5 here at most.
+    start, step, rng = ops.convert_to_numpy(kernel), 1e-3, np.random.default_rng(5)
     for _ in range(5):
-        direction = RNG.normal(size=start.shape).astype(np.float32)
+        direction = rng.normal(size=start.shape).astype(np.float32)
         values = []
         for sign in (1, -1):
             kernel.assign(start + sign * step * direction)
             values.append(float(ops.convert_to_numpy(loss()[0])))
         slope = (values[0] - values[1]) / (2 * step)
         expected = np.sum(ops.convert_to_numpy(gradient) * direction)
-        np.testing.assert_allclose(slope, expected, rtol=5e-3, atol=1e-4)
+        np.testing.assert_allclose(slope, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_r1_of_a_linear_critic():
