@@ -42,7 +42,8 @@ def publish(name, workdir, checkpoints=None, best=False):
     facts, model, state = _load_run(pathlib.Path(workdir), best)
     folder = pathlib.Path(checkpoints or registry.bundled_checkpoints()) / name
     _check_place(folder, facts)
-    if facts["config"]["start_from"] == name and folder.exists():
+    source = facts["config"]["start_from"]
+    if folder.exists() and (source == name or pathlib.Path(source).resolve() == folder.resolve()):
         facts |= _continued(folder, facts, state)
     minutes = _minutes(state, facts["steps"])
     minutes += sum(run["minutes"] for run in facts.get("before", ()))

@@ -142,11 +142,13 @@ def test_publishing_replaces_models_of_its_kind_only(home, measured, tmp_path):
         zoo.load(measured).save(folder, zipped=False)
 
 
-def test_a_run_from_the_model_it_replaces_tells_the_whole_past(home, tmp_path):
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_run_from_the_model_it_replaces_tells_the_whole_past(home, tmp_path, by_name):
     """No command can begin with a model that is no longer there."""
     folder = shutil.copytree(home / "checkpoints" / NAME, tmp_path / NAME)
     earlier = files.read_json(folder / "metadata.json")
-    config = Config(width=8, batch_size=4, n_critic=1, steps=1, save_every=1, start_from=NAME)
+    source = NAME if by_name else str(folder)
+    config = Config(width=8, batch_size=4, n_critic=1, steps=1, save_every=1, start_from=source)
     training.train_gan("wgan_gp", config, tmp_path / "again")
     for _ in range(2):  # the second time over itself
         metadata = files.read_json(
