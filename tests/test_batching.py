@@ -105,6 +105,16 @@ def test_labels_of_generated_images_are_uniform(pictures):
     np.testing.assert_allclose(shares, 1 / 3, atol=0.04)
 
 
+def test_labels_of_generated_images_are_as_frequent_as_those_of_real_ones(pictures):
+    """Else the discriminator is best at telling which class is the rarer."""
+    images = data.ArrayImages(pictures, np.arange(24) // 18)
+    batches = take(batching.batches(images, config(num_classes=2, n_critic=2)), 200)
+    labels = np.concatenate([batch["fake_labels"].ravel() for batch in batches])
+    assert labels.dtype == np.int32
+    error = np.sqrt(0.25 * 0.75 / labels.size)
+    assert abs(labels.mean() - 0.25) < 3 * error
+
+
 def test_conditional_needs_fitting_labels(pictures):
     with pytest.raises(ValueError, match="it needs labels"):
         take(batching.batches(data.ArrayImages(pictures), config(num_classes=3)), 1)

@@ -42,7 +42,8 @@ def batches(images, config, first_step=0):
         real: uint8 (N, n, H, W, C).
         latents: float32 (N, n + 1, latent_size); the last is the generator update's.
         mix: float32 (N, n), uniform in [0, 1]: where the gradient penalty is taken.
-        real_labels, fake_labels: int32 (N, n) and (N, n + 1); conditional models only.
+        real_labels, fake_labels: int32 (N, n) and (N, n + 1), the latter as frequent as among all
+            images: else the discriminator would tell them apart by class. Conditional models only.
 
     Raises:
         ValueError: If a conditional model is given images without labels, or too many classes.
@@ -50,6 +51,8 @@ def batches(images, config, first_step=0):
     size, updates, classes = config.batch_size, config.n_critic, config.num_classes
     if classes:
         data.check_labelled(images, classes)
+        counts = np.bincount(images.labels, minlength=classes)
+        pool = images.labels if np.ptp(counts) else np.arange(classes, dtype=np.int32)
     for step in itertools.count(first_step):
         indices = order(len(images), config.seed, step * size * updates, size * updates)
         rng = np.random.default_rng([config.seed, 1, step])
@@ -61,7 +64,8 @@ def batches(images, config, first_step=0):
         }
         if classes:
             batch["real_labels"] = images.labels[indices].reshape(size, updates)
-            batch["fake_labels"] = rng.integers(classes, size=(size, updates + 1), dtype=np.int32)
+            drawn = rng.integers(len(pool), size=(size, updates + 1), dtype=np.int32)
+            batch["fake_labels"] = pool[drawn]
         yield (batch,)
 
 

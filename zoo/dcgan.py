@@ -39,8 +39,13 @@ def discriminator(config, norm="none", constraint=None):
         norm: Normalisation of all convolutions but the first, as in
             `zoo.layers.normalization`.
         constraint: A `keras.constraints.Constraint` of every trainable weight, or None.
+
+    Raises:
+        ValueError: For group normalisation of a width that its 8 groups do not divide.
     """
     width = config.width
+    if norm == "group" and width % 4:
+        raise ValueError(f"Group normalisation needs a width that 4 divides, unlike {width}.")
     limits = {"kernel_constraint": constraint, "bias_constraint": constraint}
     norm_limits = {"gamma_constraint": constraint, "beta_constraint": constraint}
     images = keras.Input(config.image_shape, name="images")

@@ -148,6 +148,9 @@ class GAN(RecipeModel):
             # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
             self.training_generator = self.build_network("generator")
             self.training_generator.set_weights(self.generator.get_weights())
+            networks = (self.training_generator, self.generator)
+            for ours, theirs in zip(*(network._flatten_layers() for network in networks)):
+                ours.trainable = theirs.trainable  # a layer that was frozen stays so
             self.generator.trainable = False
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
         optimizer.build(

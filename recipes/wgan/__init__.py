@@ -26,3 +26,11 @@ class Config(GANConfig):
     critic_norm: str = hyperparameter(
         "batch", "Normalisation of the critic.", choices=("none", "batch", "layer")
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.penalty_weight and self.critic_norm == "batch":
+            raise ValueError(
+                "A penalty is of each image's gradient, which batch normalisation mixes with the "
+                "others': penalty_weight needs --critic_norm=none or layer."
+            )

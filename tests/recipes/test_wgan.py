@@ -51,6 +51,14 @@ def test_a_dcgan_is_not_clipped(critics):
     assert all(np.abs(values).max() > 5 * CLIP for values in arrays(kernels))
 
 
+def test_a_penalty_of_a_critic_with_batch_norm_is_refused():
+    """It would be that of another function than the one that is trained."""
+    with pytest.raises(ValueError, match="penalty_weight needs --critic_norm=none or layer"):
+        zoo.GAN("wgan", TINY | {"penalty_weight": 10.0})
+    for norm in ("none", "layer"):
+        zoo.GAN("wgan", TINY | {"penalty_weight": 10.0, "critic_norm": norm})
+
+
 def test_defaults_are_the_papers():
     """Algorithm 1 of arXiv:1701.07875."""
     config = zoo.GAN("wgan").config

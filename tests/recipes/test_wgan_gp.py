@@ -51,6 +51,11 @@ def test_instance_norm_of_one_pixel_is_refused(tiny):
         zoo.GAN("wgan_gp", tiny | {"critic_norm": "instance"})
 
 
+def test_a_width_that_groups_do_not_divide_is_refused(tiny):
+    with pytest.raises(ValueError, match="^Group normalisation needs a width that 4 divides"):
+        zoo.GAN("wgan_gp", tiny | {"critic_norm": "group", "width": 6})
+
+
 def test_defaults_are_the_papers():
     config = zoo.GAN("wgan_gp").config
     assert (config.penalty_weight, config.n_critic) == (10.0, 5)

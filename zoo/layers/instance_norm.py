@@ -33,7 +33,7 @@ class InstanceNormalization(keras.layers.GroupNormalization):
         ValueError: for features of one pixel, which less their mean are 0 whatever the image.
 
     Reference:
-        - [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022), equation 7.
+        - [Ulyanov et al., 2016](https://arxiv.org/abs/1607.08022), section 2.
         - [Wu and He, 2018](https://arxiv.org/abs/1803.08494), section 3.1.
     """
 
