@@ -7,6 +7,7 @@ from small import build, weights
 
 import zoo
 from zoo import layers, penalties, registry
+from zoo.config import GANConfig
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
 from zoo.model import to_float
@@ -155,14 +156,17 @@ def test_the_penalty_pulls_to_its_target(tiny, pictures):
     assert logs[1] == pytest.approx(1, rel=1e-2)
 
 
-def test_penalty_sees_the_critic_as_it_is_used(tiny, pictures):
-    """Its pass does not count among those that move batch statistics."""
+def test_penalty_sees_the_critic_as_it_is_used(tiny, pictures, monkeypatch):
+    """Its pass does not count among those that move batch statistics; no recipe takes both."""
+    from recipes.wgan import Config
+
+    monkeypatch.setattr(Config, "__post_init__", GANConfig.__post_init__)
     moving = []
     for penalty_weight in (0.0, 10.0):
         keras.utils.set_random_seed(0)
         rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
-        gan = zoo.GAN("wgan", tiny | rates | {"critic_norm": "batch"})
-        object.__setattr__(gan.config, "penalty_weight", penalty_weight)  # no recipe takes both
+        config = tiny | rates | {"critic_norm": "batch", "penalty_weight": penalty_weight}
+        gan = zoo.GAN("wgan", config)
         before = weights(gan.discriminator)
         gan.fit(pictures, steps_per_epoch=1, verbose=0)
         assert any(changed(before, gan.discriminator)), "the passes over real and fake do"
