@@ -75,6 +75,18 @@ def test_predictions_features_and_logits_are_one_forward_pass(model):
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize(("method", "name"), [("fit", "validation_steps"), ("evaluate", "steps")])
+def test_what_would_be_ignored_is_refused(model, method, name):
+    with pytest.raises(ValueError, match=f"{method} takes no {name}: "):
+        getattr(model, method)(*quadrants(8), **{name: 1})
+
+
+def test_accumulated_gradients_are_steps_too(model):
+    model.compile(keras.optimizers.AdamW(1e-3, gradient_accumulation_steps=2))
+    model.fit(*quadrants(64), verbose=0)
+    assert model.step == 4, "64 images, 16 per step"
+
+
 def test_predictions_of_a_data_source(model, tmp_path):
     images = quadrants(5)[0]
     for i, image in enumerate(images):

@@ -5,6 +5,7 @@ import pytest
 from small import weights
 
 import zoo
+from zoo.layers.walk import every_layer
 
 SMALL = {"width": 8, "discriminator_width": 8, "image_size": 16, "latent_size": 6, "batch_size": 4}
 
@@ -30,3 +31,63 @@ def assert_equal(expected, actual):
         assert len(ours) > 0
         for pair in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(*pair)
+
+
+def train(gan, pictures, optimizer=None):
+    """Compiles and takes a step; returns which layers of the training generator it moved."""
+    gan.compile(optimizer, run_eagerly=True)
+    before = [weights(layer) for layer in gan.generator.layers]
+    gan.fit(pictures, steps_per_epoch=1, verbose=0)
+    after = [weights(layer) for layer in gan.training_generator.layers]
+    return [
+        any(not np.array_equal(*pair) for pair in zip(old, new, strict=True))
+        for old, new in zip(before, after, strict=True)
+    ]
+
+
+def test_each_compile_asks_again_what_is_frozen(tiny, pictures):
+    gan = zoo.GAN("wgan_gp", tiny)
+    names = [layer.name for layer in gan.generator.layers]
+    dense, convolution = names.index("dense"), names.index("conv2d_transpose")
+    for frozen in (dense, convolution):
+        gan.generator.layers[frozen].trainable = False
+        moved = train(gan, pictures)
+        assert [moved[dense], moved[convolution]] == [frozen != dense, frozen != convolution]
+        gan.generator.layers[frozen].trainable = True
+    assert all(train(gan, pictures)[k] for k in (dense, convolution))
+
+
+def test_a_layer_frozen_within_a_block_stays_so_alone():
+    gan = zoo.GAN("sngan", SMALL)
+    block = gan.generator.layers[3]
+    inner = next(layer for layer in every_layer(block) if layer is not block and layer.weights)
+    inner.trainable = False
+    gan.compile()
+    flags = [
+        [layer.trainable for layer in every_layer(network)]
+        for network in (gan.generator, gan.training_generator)
+    ]
+    assert flags[0] == flags[1]
+    assert 0 < flags[0].count(False) < 5
+
+
+def test_each_compile_starts_from_the_weights_of_the_generator(tiny, pictures):
+    gan = zoo.GAN("wgan_gp", tiny)
+    train(gan, pictures)
+    for network in (gan.generator, gan.discriminator):
+        network.set_weights([np.ones_like(weight) for weight in weights(network)])
+    gan.compile()
+    assert_equal([weights(gan.generator)], [weights(gan.training_generator)])
+    assert all((weight == 1).all() for weight in weights(gan.training_generator))
+
+
+@pytest.mark.parametrize("frozen", ["generator", "discriminator"])
+def test_a_network_frozen_as_a_whole_stays_and_the_other_one_trains(tiny, pictures, frozen):
+    gan = zoo.GAN("wgan", tiny | {"n_critic": 2})
+    getattr(gan, frozen).trainable = False
+    before = {name: weights(getattr(gan, name)) for name in gan.networks}
+    gan.fit(pictures, steps_per_epoch=3, verbose=0)
+    assert gan.step == 3
+    for name, old in before.items():
+        same = [np.array_equal(*pair) for pair in zip(old, weights(getattr(gan, name)))]
+        assert all(same) == (name == frozen), name

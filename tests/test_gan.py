@@ -6,7 +6,7 @@ import pytest
 from small import build, weights
 
 import zoo
-from zoo import layers, penalties, registry
+from zoo import layers, penalties, policy, registry
 from zoo.config import GANConfig
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
@@ -204,6 +204,45 @@ def test_mixed_precision_keeps_scores_and_losses_in_float32(tiny, pictures):
     assert np.isfinite(history["d_loss"]).all()
 
 
+def test_float16_is_refused_where_it_would_train_nothing(tiny):
+    with policy.dtype_policy("mixed_float16"):
+        gan = zoo.GAN("wgan_gp", tiny)
+    with pytest.raises(ValueError, match="too small for float16.*: train in mixed_bfloat16"):
+        gan.compile()
+
+
+@pytest.mark.parametrize("recipe", ["wgan_gp", "progan", "sngan"])
+def test_float64_trains_and_generates(tiny, pictures, recipe):
+    with policy.dtype_policy("float64"):
+        gan = zoo.GAN(recipe, tiny)
+    assert gan.generator.trainable_weights[0].dtype == "float64"
+    history = gan.fit(pictures, steps_per_epoch=2, verbose=0).history
+    assert np.isfinite(history["d_loss"]).all()
+    assert gan.sample(2, seed=0).shape == (2, 8, 8, 1)
+
+
+def test_accumulated_gradients_move_every_other_step_and_all_steps_count(tiny, pictures):
+    gan = build(tiny)
+    sgd = [keras.optimizers.SGD(0.1, gradient_accumulation_steps=2) for _ in range(2)]
+    gan.compile(AdversarialOptimizer(*sgd))
+    moved = []
+    for _ in range(4):
+        kernels = [
+            network.layers[1].kernel for network in (gan.training_generator, gan.discriminator)
+        ]
+        before = [np.array(kernel) for kernel in kernels]
+        gan.fit(pictures, steps_per_epoch=1, verbose=0)
+        moved.append([not np.array_equal(*pair) for pair in zip(before, kernels)])
+    assert moved == [[False] * 2, [True] * 2] * 2
+    assert gan.step == 4
+
+
+@pytest.mark.parametrize("name", ["loss", "metrics"])
+def test_compile_refuses_what_it_would_ignore(tiny, name):
+    with pytest.raises(ValueError, match=f"compile takes no {name}: the losses of a GAN are"):
+        zoo.GAN("wgan_gp", tiny).compile(**{name: ["mse"]})
+
+
 def test_labels_of_the_loss_make_the_generator_better(tiny, pictures):
     """Trained on constant images, the generator's mean moves to theirs."""
     gan = build(tiny, generator_learning_rate=2e-3, discriminator_learning_rate=2e-3, ema_decay=0.5)
@@ -248,11 +287,32 @@ def test_fit_refuses_what_it_would_ignore(tiny, pictures, name):
         zoo.GAN("wgan_gp", tiny).fit(pictures, **{name: 1})
 
 
+def test_fit_refuses_what_makes_batches_itself(tiny):
+    class Pictures(keras.utils.PyDataset):
+        """Would be read as a whole, by NumPy."""
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            raise AssertionError("read")
+
+    for images in (Pictures(), (batch for batch in ())):
+        with pytest.raises(ValueError, match="from which the zoo makes its own batches, and not a"):
+            zoo.GAN("wgan_gp", tiny).fit(images)
+
+
+def test_fit_refuses_a_callback_that_would_begin_the_images_anew(tiny, pictures, tmp_path):
+    callbacks = [keras.callbacks.BackupAndRestore(tmp_path / "state")]
+    with pytest.raises(ValueError, match="BackupAndRestore would go on with the first images"):
+        zoo.GAN("wgan_gp", tiny).fit(pictures, callbacks=callbacks)
+
+
 def test_fit_refuses_labels_and_validation_that_mean_nothing_to_a_gan(tiny, pictures):
     gan = zoo.GAN("wgan_gp", tiny)
     with pytest.raises(ValueError, match="unconditional: it learns no labels, so give none"):
         gan.fit(pictures, np.zeros(24, int))
-    with pytest.raises(ValueError, match="no loss to validate: zoo.metrics.periodic.PeriodicFID"):
+    with pytest.raises(ValueError, match="no loss to validate: the callback PeriodicFID"):
         gan.fit(pictures, validation_data=pictures)
     assert gan.config.dataset == "fashion_mnist"
     assert not gan.compiled

@@ -6,7 +6,7 @@ import pytest
 
 from recipes.wgan import Config
 from zoo import registry
-from zoo.optimizers import LinearDecay, make_optimizer, make_optimizers
+from zoo.optimizers import AdversarialOptimizer, LinearDecay, make_optimizer, make_optimizers
 
 
 def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
@@ -59,3 +59,12 @@ def test_rates_fall_in_a_run_and_never_in_fit(recipe):
         last = float(keras.ops.convert_to_numpy(fallen.learning_rate))
         assert first > 0
         assert last == pytest.approx(at_the_end * first)
+
+
+def test_a_pair_is_of_optimizers_or_their_names_and_has_no_average_of_its_own():
+    pair = AdversarialOptimizer("adam", keras.optimizers.SGD(0.5))
+    assert isinstance(pair.generator, keras.optimizers.Adam)
+    again = AdversarialOptimizer.from_config(pair.get_config())
+    assert float(keras.ops.convert_to_numpy(again.discriminator.learning_rate)) == 0.5
+    with pytest.raises(ValueError, match="leave use_ema off"):
+        AdversarialOptimizer("adam", keras.optimizers.SGD(use_ema=True))

@@ -1,7 +1,10 @@
 """Saving and loading: folders, zips and training states."""
 
+import gc
 import resource
 import signal
+import threading
+import weakref
 
 import keras
 import numpy as np
@@ -130,3 +133,43 @@ def test_training_state_round_trips_through_save_weights(tiny, pictures, tmp_pat
     gan.fit(pictures, steps_per_epoch=2, verbose=0)
     other.fit(pictures, steps_per_epoch=2, verbose=0)
     np.testing.assert_array_equal(gan.sample(3, seed=0), other.sample(3, seed=0))
+
+
+@pytest.mark.parametrize("kind", ["gan", "classifier"])
+def test_nothing_keeps_images_or_model_after_fit(tiny, pictures, kind):
+    """TensorFlow keeps the generators that Keras gives it as long as the process lives."""
+    labels = np.arange(24) % 4 if kind == "classifier" else None
+    images = zoo.data.ArrayImages(pictures, labels)
+    validation = zoo.data.ArrayImages(pictures, labels)
+    if kind == "gan":
+        model, options = build(tiny), {}
+    else:
+        config = {"image_size": 8, "width": 4, "batch_size": 4, "num_classes": 4}
+        model, options = zoo.Classifier("classifier", config), {"validation_data": validation}
+    threads = threading.active_count()
+    for _ in range(2):
+        model.fit(images, steps_per_epoch=2, verbose=0, **options)
+    if kind == "classifier":
+        model.evaluate(validation)
+    assert threading.active_count() <= threads + 1, "TensorFlow's own may come"
+    kept = [weakref.ref(x) for x in (images, validation)]
+    del images, validation, options
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
+
+
+@pytest.mark.parametrize("recipe", ["wgan_gp", "classifier"])
+def test_an_exported_model_does_what_the_model_does(tiny, pictures, tmp_path, recipe):
+    import tensorflow as tf
+
+    if recipe == "wgan_gp":
+        model = build(tiny)
+        given = np.random.default_rng(0).normal(size=(3, tiny["latent_size"])).astype(np.float32)
+        expected = model(given)
+    else:
+        model = zoo.Classifier(recipe, {"image_size": 8, "width": 4, "num_classes": 4})
+        given = pictures[::8]
+        expected = model(given)
+    model.export(tmp_path / "exported", verbose=False)
+    exported = tf.saved_model.load(tmp_path / "exported")
+    np.testing.assert_allclose(exported.serve(given), np.array(expected), atol=1e-6)

@@ -7,6 +7,7 @@ import collections
 import concurrent.futures
 import functools
 import itertools
+import threading
 
 import numpy as np
 
@@ -67,6 +68,63 @@ def batches(images, config, first_step=0):
             drawn = rng.integers(len(pool), size=(size, updates + 1), dtype=np.int32)
             batch["fake_labels"] = pool[drawn]
         yield (batch,)
+
+
+class Feed:
+    """Starts generators of batches, and takes from them all they hold when the context ends.
+
+    TensorFlow keeps every generator that `fit` is given until the process ends, and with it, but
+    for this, the images, the model and a thread.
+
+    Args:
+        make: Called without arguments; yields batches, endlessly.
+        size: How many are made ahead of their use by a thread; 0 starts none.
+    """
+
+    def __init__(self, make, size):
+        self._make, self._size = make, size
+        self._sources = []
+        self.failure = None  # what making a batch raised
+
+    def __call__(self):
+        """Yields the batches from the first one on, until the context ends."""
+        source = _Source(prefetch(self._make(), self._size))
+        self._sources.append(source)
+        try:
+            yield from source
+        except Exception as error:
+            self.failure = error
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._make = None
+        for source in self._sources:
+            source.close()
+
+
+class _Source:
+    """An iterator that another thread than the one that takes from it may end."""
+
+    def __init__(self, iterator):
+        self._iterator, self._lock = iterator, threading.Lock()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self._lock:
+            if self._iterator is None:
+                raise StopIteration
+            return next(self._iterator)
+
+    def close(self):
+        with self._lock:
+            if self._iterator is not None:
+                self._iterator.close()
+            self._iterator = None
 
 
 def prefetch(batches, size):

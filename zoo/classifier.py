@@ -1,12 +1,14 @@
 """`Classifier`: a network from images to classes as a `keras.Model`, trained by plain `fit`."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
 
 from zoo import backend, data, labelled
 from zoo.metrics import features
-from zoo.model import RecipeModel, check_images, to_float
+from zoo.model import RecipeModel, check_absent, check_images, to_float
 from zoo.optimizers import constant_rates, make_classifier_optimizer
 
 
@@ -118,17 +120,20 @@ class Classifier(RecipeModel):
         Returns:
             The `keras.callbacks.History`.
         """
-        if validation_data is not None:
-            several = isinstance(validation_data, (tuple, list))
-            arrays = validation_data if several else (validation_data,)
-            if several and len(arrays) != 2:
-                raise ValueError(
-                    "validation_data must be a data source or (images, labels), but has "
-                    f"{len(arrays)} parts."
-                )
-            self._validation, steps = self._evaluation_batches(*arrays)
+        for name in ("validation_steps", "validation_batch_size"):
+            check_absent(kwargs, name, "fit", "every image of validation_data is measured")
+        if validation_data is None:
+            return super().fit(x, y, **kwargs)
+        several = isinstance(validation_data, (tuple, list))
+        arrays = validation_data if several else (validation_data,)
+        if several and len(arrays) != 2:
+            raise ValueError(
+                "validation_data must be a data source or (images, labels), but has "
+                f"{len(arrays)} parts."
+            )
+        with self._evaluation_batches(*arrays) as (self._validation, steps):
             kwargs |= {"validation_data": self._validation, "validation_steps": steps}
-        return super().fit(x, y, **kwargs)
+            return super().fit(x, y, **kwargs)
 
     def evaluate(self, x, y=None, **kwargs):
         """Measures loss and accuracy.
@@ -143,16 +148,28 @@ class Classifier(RecipeModel):
         """
         if not self.compiled:
             self.compile()
-        if x is not self._validation:  # fit's own call
-            x, kwargs["steps"] = self._evaluation_batches(x, y)
-        # The last batch is a shorter one.
-        with backend.undistributed(), backend.full_precision():
+        with contextlib.ExitStack() as contexts:
+            if x is not self._validation:  # fit's own call
+                for name in ("steps", "batch_size", "sample_weight"):
+                    check_absent(kwargs, name, "evaluate", "it measures every image once")
+                opened = contexts.enter_context(self._evaluation_batches(x, y))
+                x, kwargs["steps"] = opened
+            contexts.enter_context(backend.undistributed())  # the last batch is a shorter one
+            contexts.enter_context(backend.full_precision())
             return super().evaluate(x, **{"verbose": 0, "return_dict": True} | kwargs)
 
+    @contextlib.contextmanager
     def _evaluation_batches(self, x, y=None):
         images = data.as_images(x, y).resized(self.config.image_shape)
         batches = labelled.EvaluationBatches(images, self.config)
-        return backend.distribute_evaluation(self, batches), len(batches)
+        try:
+            yield backend.distribute_evaluation(self, batches), len(batches)
+        finally:
+            batches.images = None  # TensorFlow keeps what reads them until the process ends
+
+    def exported(self):
+        images = keras.Input(self.config.image_shape, dtype="uint8", name="images")
+        return keras.Model(images, self(images))
 
     def batches(self, images, first_step):
         return labelled.training_batches(images, self.config, first_step)

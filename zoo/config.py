@@ -161,7 +161,9 @@ class ModelConfig(RecipeConfig):
         choices=("none", "mirrored", "multi_worker"),
         of_run=True,
     )
-    seed: int = hyperparameter(0, "Of everything random: weights, data order, latents.", minimum=0)
+    seed: int = hyperparameter(
+        0, "Of everything random: data order, latents and, in a run, weights.", minimum=0
+    )
 
     @property
     def image_shape(self):

@@ -258,13 +258,19 @@ def as_images(x, y=None):
     """Returns `x` if it is a data source of the zoo, else `ArrayImages(x, y)`.
 
     Raises:
-        ValueError: For a source, which has its own labels, and labels; or for text.
+        ValueError: For a source, which has its own labels, and labels; for text; or for what makes
+            batches itself, a `tf.data.Dataset` for example.
     """
     if isinstance(x, (str, pathlib.Path)):
         raise ValueError(
             f"Images are an array or a data source, such as zoo.data.load({str(x)!r})."
         )
     if not is_source(x):
+        if not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):
+            raise ValueError(
+                "Images are an array or a data source, from which the zoo makes its own batches, "
+                f"and not a {type(x).__name__}."
+            )
         return ArrayImages(x, y)
     if y is not None:
         raise ValueError("Labels go with an array of images; a data source has its own.")

@@ -7,8 +7,9 @@ from keras import ops
 from zoo import backend, batching, losses, penalties, registry, sampling
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
-from zoo.model import RecipeModel, check_images, to_float
-from zoo.optimizers import AdversarialOptimizer, constant_rates, make_optimizers
+from zoo.layers.walk import copy_trainable
+from zoo.model import RecipeModel, check_absent, check_images, to_float
+from zoo.optimizers import check_adversarial, constant_rates, make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
 
@@ -18,8 +19,8 @@ class GAN(RecipeModel):
     """A generative adversarial network, built by a recipe from its config.
 
     `generator` is the one to use. While training it is the moving average (EMA) of the weights of
-    `training_generator`, which `compile` makes and which, like the optimizers, is no part of a
-    saved model.
+    `training_generator`, which every `compile` makes alike, with what is frozen of it, and which,
+    like the optimizers, is no part of a saved model.
 
     One `fit` step is one generator update. It takes `n_critic` fresh batches of real images for as
     many discriminator updates, then updates the generator, then its average. Latents come with the
@@ -112,11 +113,7 @@ class GAN(RecipeModel):
             ValueError: For images of another type or shape, or labels that do not fit.
         """
         images = check_images(images, self.config.image_shape)
-        if labels is None and self.config.num_classes:
-            raise ValueError("This model is conditional: give the label of each image.")
-        if labels is not None:
-            sampling.one_hot(self.config, labels, len(images))  # refuses what does not fit
-            labels = np.broadcast_to(labels, len(images)).astype(np.int32)
+        labels = sampling.class_of_each(self.config, labels, len(images))
         sampling.check_positive(batch_size, "batch_size")
         scores = np.empty(len(images), np.float32)
         for start in range(0, len(images), batch_size):
@@ -139,19 +136,14 @@ class GAN(RecipeModel):
                 `steps_per_execution`.
         """
         optimizer = optimizer or make_optimizers(constant_rates(self.config))
-        if not isinstance(optimizer, AdversarialOptimizer):
-            raise ValueError(
-                "A GAN trains with two optimizers: compile it with "
-                f"zoo.optimizers.AdversarialOptimizer(generator, discriminator), not {optimizer!r}."
-            )
+        check_adversarial(optimizer, self.compute_dtype)
+        for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
+            check_absent(kwargs, name, "compile", "the losses of a GAN are those of its config")
         if self.training_generator is None:
             # Not clone_model: Keras imports TensorFlow, where it is installed, to read configs.
             self.training_generator = self.build_network("generator")
-            self.training_generator.set_weights(self.generator.get_weights())
-            networks = (self.training_generator, self.generator)
-            for ours, theirs in zip(*(network._flatten_layers() for network in networks)):
-                ours.trainable = theirs.trainable  # a layer that was frozen stays so
-            self.generator.trainable = False
+        self.training_generator.set_weights(self.generator.get_weights())
+        copy_trainable(self.generator, self.training_generator)
         self.d_loss_fn, self.g_loss_fn = losses.get(self.config.loss)
         optimizer.build(
             self.training_generator.trainable_variables, self.discriminator.trainable_variables
@@ -166,8 +158,8 @@ class GAN(RecipeModel):
     def fit(self, x, y=None, **kwargs):
         if kwargs.get("validation_data") is not None:
             raise ValueError(
-                "A GAN has no loss to validate: zoo.metrics.periodic.PeriodicFID measures it while "
-                "it trains."
+                "A GAN has no loss to validate: the callback PeriodicFID, of the module "
+                "zoo.metrics.periodic, measures it while it trains."
             )
         return super().fit(x, y, **kwargs)
 
@@ -213,6 +205,7 @@ class GAN(RecipeModel):
             self.first_non_finite.update_state(k, logs)
         logs |= self._update_generator(batch["latents"][:, -1], _at(batch, "fake_labels", -1))
         self.first_non_finite.update_state(self.config.n_critic, {"g_loss": logs["g_loss"]})
+        self.optimizer.iterations.assign_add(1)
         self._update_average()
         for tracker in self.trackers:
             tracker.update_state(logs[tracker.name])
@@ -283,6 +276,8 @@ class GAN(RecipeModel):
     def _minimize(self, loss, network, optimizer):
         """Takes one step on the trainable variables of one network; returns the loss's logs."""
         variables = network.trainable_variables
+        if not variables:  # frozen as a whole
+            return loss()[1]
         chosen = {id(v) for v in variables}
         state = [v for v in self.variables if id(v) not in chosen]
         (_, logs), gradients = backend.value_and_grad(loss, variables, state)
@@ -300,7 +295,8 @@ class GAN(RecipeModel):
         for average, value in zip(self.generator.weights, self.training_generator.weights):
             new = ops.convert_to_tensor(value)
             if id(value) in trainable:
-                new = new + decay * (ops.convert_to_tensor(average) - new)
+                average_now = ops.convert_to_tensor(average)
+                new = new + ops.cast(decay, new.dtype) * (average_now - new)
             backend.assign(average, new)
 
 

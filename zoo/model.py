@@ -1,6 +1,8 @@
 """`RecipeModel`: what the zoo's models share, whatever they are trained for."""
 
+import contextlib
 import dataclasses
+import functools
 import pathlib
 
 import keras
@@ -8,6 +10,11 @@ import numpy as np
 from keras import ops
 
 from zoo import backend, batching, data, files, policy, registry, weights
+
+BATCHES = (
+    "its batches are made as the config says, which "
+    'zoo.load(name, config={"batch_size": 16}) changes'
+)
 
 
 class RecipeModel(keras.Model):
@@ -54,7 +61,10 @@ class RecipeModel(keras.Model):
     @property
     def step(self):
         """Training steps taken since `compile`."""
-        return int(ops.convert_to_numpy(self.optimizer.iterations.value)) if self.compiled else 0
+        if not self.compiled:
+            return 0
+        accumulated = self.optimizer.gradient_accumulation_steps or 1  # of them Keras counts one
+        return int(ops.convert_to_numpy(self.optimizer.iterations)) * accumulated
 
     @property
     def compile_defaults(self):
@@ -95,7 +105,7 @@ class RecipeModel(keras.Model):
 
         Raises:
             ValueError: For images or labels that do not fit, and for arguments of Keras's that say
-                how to make batches.
+                how to make batches, which the config does.
         """
         self._check_arguments(y, steps_per_epoch, kwargs)
         images = data.as_images(x, y).resized(self.config.image_shape)
@@ -106,38 +116,32 @@ class RecipeModel(keras.Model):
         if steps_per_epoch is None:
             steps_per_epoch = -(-len(images) // self.images_per_step)
 
-        failures = []
-
-        def batches(first_step=self.step):
+        make = functools.partial(self.batches, images, self.step)
+        with batching.Feed(make, self.config.prefetch) as feed:
             try:
-                yield from batching.prefetch(self.batches(images, first_step), self.config.prefetch)
-            except Exception as error:
-                failures.append(error)
+                return super().fit(
+                    backend.distribute(self, feed),
+                    epochs=epochs,
+                    steps_per_epoch=steps_per_epoch,
+                    initial_epoch=initial_epoch,
+                    shuffle=False,
+                    **kwargs,
+                )
+            except Exception:
+                if feed.failure:  # TensorFlow wraps what a generator raises
+                    raise feed.failure from None
                 raise
-
-        try:
-            return super().fit(
-                backend.distribute(self, batches),
-                epochs=epochs,
-                steps_per_epoch=steps_per_epoch,
-                initial_epoch=initial_epoch,
-                shuffle=False,
-                **kwargs,
-            )
-        except Exception:
-            if failures:  # TensorFlow wraps what a generator raises
-                raise failures[0] from None
-            raise
 
     def _check_arguments(self, y, steps_per_epoch, options):
         """Raises a `ValueError` for what `fit` would ignore, or never end with."""
         for name in ("batch_size", "shuffle", "sample_weight", "class_weight", "validation_split"):
-            if options.get(name) is not None:
+            check_absent(options, name, "fit", BATCHES)
+        for callback in keras.tree.flatten(options.get("callbacks")):
+            if isinstance(callback, keras.callbacks.BackupAndRestore):
                 raise ValueError(
-                    f"fit takes no {name}: its batches are made as the config says, which "
-                    'zoo.load(name, config={"batch_size": 16}) changes.'
+                    "BackupAndRestore would go on with the first images again: a recipe's run "
+                    "(python -m recipes.NAME.train) goes on where it was."
                 )
-            options.pop(name, None)
         if steps_per_epoch is not None and steps_per_epoch < 1:  # to Keras, an epoch without an end
             raise ValueError(f"steps_per_epoch must be at least 1, but is {steps_per_epoch}.")
         if y is not None and not self.config.num_classes:
@@ -189,7 +193,22 @@ class RecipeModel(keras.Model):
             files.check_space(scratch.parent, weights.storage(self.variables))
             super().save(scratch.absolute(), zipped=zipped, **kwargs)
             if not zipped:
-                (scratch / "assets").rmdir()  # Keras's folder for assets; there are none
+                with contextlib.suppress(OSError):
+                    (scratch / "assets").rmdir()  # Keras's folder for assets; there are none
+
+    def export(self, filepath, **kwargs):
+        """Exports what the model is used for: of a GAN its generator, of a classifier its logits.
+
+        A generator maps latents, and class weights (N, classes) if it takes any, to float images in
+        [-1, 1]; a classifier uint8 images to logits.
+
+        Args: As for `keras.Model.export`.
+        """
+        self.exported().export(filepath, **kwargs)
+
+    def exported(self):
+        """Returns the Functional model that `export` writes."""
+        return getattr(self, self.networks[0])
 
     def get_config(self):
         return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
@@ -197,6 +216,12 @@ class RecipeModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def check_absent(options, name, function, reason):
+    """Takes an option that is None away; raises a `ValueError` for one that would be ignored."""
+    if options.pop(name, None) is not None:
+        raise ValueError(f"{function} takes no {name}: {reason}.")
 
 
 def to_float(images):

@@ -14,15 +14,23 @@ RMSPROP_EPSILON = 1e-16
 class AdversarialOptimizer(keras.optimizers.Optimizer):
     """The generator's and the discriminator's optimizer in one `keras.optimizers.Optimizer`.
 
+    `iterations` are the steps of the GAN, which counts them: those of its optimizers stand still
+    where a network is frozen or gradients are accumulated.
+
     Args:
-        generator: Optimizer of the generator.
-        discriminator: Optimizer of the discriminator.
+        generator: Optimizer of the generator, or its name.
+        discriminator: Optimizer of the discriminator, or its name.
+
+    Raises:
+        ValueError: For one that is none, or that averages the weights itself.
     """
 
     def __init__(self, generator, discriminator, name="adversarial_optimizer"):
         super().__init__(learning_rate=0.0, name=name)
-        self.generator = generator
-        self.discriminator = discriminator
+        self.generator = keras.optimizers.get(generator)
+        self.discriminator = keras.optimizers.get(discriminator)
+        if self.generator.use_ema or self.discriminator.use_ema:
+            raise ValueError("A GAN averages its generator itself (ema_decay): leave use_ema off.")
 
     def build(self, generator_variables, discriminator_variables):
         """Creates all slots now: made inside a traced step they break under `tf.distribute`."""
@@ -46,16 +54,13 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
             "zoo.optimizers.AdversarialOptimizer(generator, discriminator), each with its own."
         )
 
-    @property
-    def iterations(self):
-        """Generator steps taken."""
-        return self.generator.iterations
-
     def save_own_variables(self, store):
-        """Stores nothing: both optimizers are saved as attributes."""
+        """Stores the steps taken; both optimizers are saved as attributes."""
+        store["iterations"] = ops.convert_to_numpy(self.iterations)
 
     def load_own_variables(self, store):
-        """Loads nothing: both optimizers are loaded as attributes."""
+        """Loads the steps taken; both optimizers are loaded as attributes."""
+        self.iterations.assign(store["iterations"][()])
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -70,6 +75,20 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
         deserialize = keras.saving.deserialize_keras_object
         networks = ("generator", "discriminator")
         return cls(**config | {network: deserialize(config[network]) for network in networks})
+
+
+def check_adversarial(optimizer, dtype):
+    """Raises a `ValueError` unless a GAN can train with `optimizer` and compute in `dtype`."""
+    if not isinstance(optimizer, AdversarialOptimizer):
+        raise ValueError(
+            "A GAN trains with two optimizers: compile it with "
+            f"zoo.optimizers.AdversarialOptimizer(generator, discriminator), not {optimizer!r}."
+        )
+    if dtype == "float16":
+        raise ValueError(
+            "The gradients of a GAN are too small for float16, and its losses are not scaled: "
+            "train in mixed_bfloat16."
+        )
 
 
 @keras.saving.register_keras_serializable("zoo")

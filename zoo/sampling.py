@@ -46,6 +46,19 @@ def check_positive(n, name, least=1):
         raise ValueError(f"{name} must be {kind}, but is {n!r}.")
 
 
+def class_of_each(config, labels, n):
+    """Returns integer labels as int32 (n,), None of an unconditional model; else a `ValueError`.
+
+    Args: as for `one_hot`, but that a conditional model needs labels.
+    """
+    if labels is None and config.num_classes:
+        raise ValueError("This model is conditional: give the label of each image.")
+    if labels is None:
+        return None
+    one_hot(config, labels, n)  # refuses what does not fit
+    return np.broadcast_to(labels, n).astype(np.int32)
+
+
 def one_hot(config, labels, n):
     """Returns labels as float32 of shape (n, num_classes); a `ValueError` says what does not fit.
 

@@ -63,7 +63,7 @@ def prepare_real(gan, real):
             return images
         factor = 2 * growing.factor(stage)
         coarse = growing.crop(enlarge(shrink(growing.pad(images), factor), factor))
-        return coarse + alpha * (images - coarse)
+        return coarse + ops.cast(alpha, images.dtype) * (images - coarse)
 
     return growing.at_stage(fade, real)
 
@@ -194,7 +194,7 @@ class GrowingGenerator(Growing):
         images = self.to_image[stage](x)
         if stage:
             coarse = enlarge(self.to_image[stage - 1](coarse), 2)
-            images = coarse + alpha * (images - coarse)
+            images = coarse + ops.cast(alpha, images.dtype) * (images - coarse)
         return self.crop(enlarge(images, self.factor(stage)))
 
     def compute_output_shape(self, input_shape):

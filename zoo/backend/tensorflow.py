@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from zoo.backend import parts
+from zoo.backend import parts, shared
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 DIFFERENT = (tf.errors.InternalError, tf.errors.InvalidArgumentError)
@@ -202,6 +202,7 @@ def _dataset(strategy, elements):
 undistributed = contextlib.nullcontext  # a model computes where its scope said
 
 
+@shared.WhileAny
 @contextlib.contextmanager
 def full_precision():
     allowed = tf.config.experimental.tensor_float_32_execution_enabled()

@@ -6,6 +6,8 @@ import os
 import keras
 import torch
 
+from zoo.backend import shared
+
 
 def value_and_grad(fn, variables, state):
     with torch.enable_grad():
@@ -92,14 +94,24 @@ def distribute_evaluation(model, batches):
 undistributed = contextlib.nullcontext
 
 
+@shared.WhileAny
 @contextlib.contextmanager
 def full_precision():
-    kernels = torch.backends.cudnn, torch.backends.cuda.matmul
-    allowed = [of.allow_tf32 for of in kernels]
-    for of in kernels:
-        of.allow_tf32 = False
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    switches = [_rounding(cudnn, cudnn.conv), _rounding(matmul, matmul)]
+    before = [getattr(of, name) for of, name, _ in switches]
+    for of, name, exact in switches:
+        setattr(of, name, exact)
     try:
         yield
     finally:
-        for of, before in zip(kernels, allowed):
-            of.allow_tf32 = before
+        for (of, name, _), value in zip(switches, before):
+            setattr(of, name, value)
+
+
+def _rounding(old, new):
+    """The switch of TF32 that is in use, (object, attribute, value of no rounding)."""
+    try:
+        return old, "allow_tf32", old.allow_tf32 and False
+    except RuntimeError:  # PyTorch refuses the older name once the newer one was set
+        return new, "fp32_precision", "ieee"

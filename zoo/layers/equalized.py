@@ -57,7 +57,7 @@ class EqualizedDense(_Equalized, keras.layers.Dense):
         - [Karras et al., 2018](https://arxiv.org/abs/1710.10196), section 4.1.
     """
 
-    def __init__(self, units, gain=RECTIFIER_GAIN, **kwargs):
+    def __init__(self, units, *, gain=RECTIFIER_GAIN, **kwargs):
         super().__init__(units, gain=gain, **kwargs)
 
 
@@ -88,7 +88,7 @@ class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
         - [Karras et al., 2018](https://arxiv.org/abs/1710.10196), section 4.1.
     """
 
-    def __init__(self, filters, kernel_size, gain=RECTIFIER_GAIN, **kwargs):
+    def __init__(self, filters, kernel_size, *, gain=RECTIFIER_GAIN, **kwargs):
         super().__init__(filters, kernel_size, gain=gain, **kwargs)
 
 

@@ -49,6 +49,7 @@ class MinibatchStddev(keras.layers.Layer):
         self.epsilon = epsilon
 
     def call(self, inputs):
+        inputs = ops.cast(inputs, self.compute_dtype)
         batch_size = ops.shape(inputs)[0]
         x = ops.reshape(at_least_float32(inputs), (batch_size, -1))
         # Row i of this (N, N) matrix averages over the group of sample i. Unlike a reshape into

@@ -5,6 +5,7 @@ import numpy as np
 
 from zoo.layers.conditional_batch_norm import ConditionalBatchNormalization
 from zoo.layers.spectral_norm import NORMALIZABLE, SpectralNorm, layer_matrix
+from zoo.layers.walk import every_layer
 
 SETTLING_ITERATIONS = 100
 
@@ -25,7 +26,7 @@ def spectral_norm_layers(model):
     Returns:
         List of `SpectralNorm` layers. It is empty if there is none.
     """
-    return [layer for layer in _walk(model) if isinstance(layer, SpectralNorm)]
+    return [layer for layer in every_layer(model) if isinstance(layer, SpectralNorm)]
 
 
 def update_spectral_norms(model):
@@ -114,26 +115,10 @@ def apply_spectral_norm(model, power_iterations=1):
     return twin
 
 
-def _walk(item, seen=None):
-    """Yields a layer and every layer reachable from its attributes, each once."""
-    seen = set() if seen is None else seen
-    if isinstance(item, keras.Layer):
-        if id(item) not in seen:
-            seen.add(id(item))
-            yield item
-            yield from _walk(vars(item), seen)
-    elif isinstance(item, dict):
-        for value in item.values():
-            yield from _walk(value, seen)
-    elif isinstance(item, (list, tuple)):
-        for value in item:
-            yield from _walk(value, seen)
-
-
 def _refuse_hidden_layers(twin):
     normalized = spectral_norm_layers(twin)
     wrapped = {id(layer.layer) for layer in normalized}
-    for layer in _walk(twin):
+    for layer in every_layer(twin):
         if isinstance(layer, NORMALIZABLE) and id(layer) not in wrapped:
             raise ValueError(
                 f"apply_spectral_norm cannot reach the layer '{layer.path}' inside another layer; "
