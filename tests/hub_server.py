@@ -16,7 +16,8 @@ TOKEN = "hf_ThatWrites"
 def serve(root, revisions=("main", "v1", COMMIT)):
     """Serves the repositories `root/user/name` under every one of `revisions`.
 
-    Who has the `TOKEN` may write.
+    Who has the `TOKEN` may write. Nobody is let into the user `gated`'s, and of a file of the user
+    `broken`'s half is sent.
 
     Yields:
         The address, for HF_ENDPOINT.
@@ -77,6 +78,8 @@ def serve(root, revisions=("main", "v1", COMMIT)):
                 self.refuse("EntryNotFound")
 
         def describe(self, repository, kind, revision):
+            if repository.startswith("gated/"):
+                return self.refuse("GatedRepo", 403)
             if not (root / repository).is_dir():
                 return self.refuse("RepoNotFound")
             if revision not in revisions:
@@ -96,19 +99,20 @@ def serve(root, revisions=("main", "v1", COMMIT)):
                 return self.refuse("EntryNotFound")
             content = path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
-            return self.send(200, content, {"ETag": f'"{digest}"'}, body)
+            return self.send(200, content, {"ETag": f'"{digest}"'}, body, "broken" in path.parts)
 
-        def refuse(self, code):
-            self.send(404, b"{}", {"X-Error-Code": code})
+        def refuse(self, code, status=404):
+            self.send(status, b"{}", {"X-Error-Code": code})
 
-        def send(self, status, content, headers, body=True):
+        def send(self, status, content, headers, body=True, broken=False):
             self.send_response(status)
             headers = headers | {"X-Repo-Commit": COMMIT, "Content-Length": str(len(content))}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             if body and self.command != "HEAD":
-                self.wfile.write(content)
+                self.wfile.write(content[: len(content) // 2] if broken else content)
+                self.close_connection = self.close_connection or broken
 
         def log_message(self, *arguments):
             pass

@@ -1,6 +1,11 @@
 """What a run shows: TensorBoard's events, the film of its samples."""
 
+import contextlib
+import resource
+import signal
 import struct
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -79,3 +84,27 @@ def test_the_film_runs_from_the_first_grid_to_the_last(run, tmp_path):
         assert film.n_frames == 2
         film.seek(1)
         np.testing.assert_allclose(np.asarray(film.convert("L"), int), grids[2], atol=2)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_run_does_not_wait_for_tensorboard_after_a_write_that_failed(run, tmp_path):
+    """Its thread of the events is at its end then, and takes no more of them."""
+    board = callbacks.TensorBoard(tmp_path)
+    board.set_model(run[1])
+    board.on_train_begin()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        board.writer.add_text("notes", "x" * 5000, 1)
+        with contextlib.suppress(OSError):
+            board.writer.flush()
+        time.sleep(1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    logs = {f"loss_{k}": 1.0 for k in range(50)}
+    thread = threading.Thread(target=board.on_epoch_end, args=(0, logs), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()

@@ -142,6 +142,27 @@ def test_a_backend_that_is_not_installed_is_one_line():
     assert "Keras is to use jax, which is not installed: pip install jax, or set" in line
 
 
+def test_who_reads_no_further_and_a_terminal_without_signs_are_no_errors(tmp_path):
+    command = f"{sys.executable} -m zoo show wgan_gp_fmnist"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    options = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+    for end, code in (("; exit $?", 0), (" | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}", None)):
+        run = subprocess.run(["bash", "-c", command + end], check=False, **options)
+        assert run.stderr == ""
+        assert run.returncode == code if code is not None else run.returncode in (0, 141)
+        if code == 0:
+            assert "9.816 ? 0.094" in run.stdout
+
+
+def test_help_of_a_recipe_is_no_failure(tmp_path):
+    command = [sys.executable, "-m", "recipes.wgan_gp.train", "--help"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0
+    assert "--workdir" in run.stdout
+    assert "--penalty_weight" in run.stdout
+
+
 def test_usage_errors_are_exit_code_2(tmp_path):
     code, _, error = zoo("paint", folder=tmp_path)
     assert code == 2

@@ -223,6 +223,18 @@ def test_what_systems_leave_in_a_folder_is_no_picture_and_no_class(folder):
     assert len(images) == 6
 
 
+def test_linked_classes_are_classes_and_loops_of_links_end(folder, tmp_path_factory):
+    links = tmp_path_factory.mktemp("links")
+    (links / "own").mkdir()
+    (links / "own" / "a.png").symlink_to(folder / "hat" / "wide.png")
+    for name in ("hat", "shoe"):
+        (links / name).symlink_to(folder / name)
+    (links / "own" / "loop").symlink_to(links)
+    images, real = data.load(f"folder:{links}"), data.load(f"folder:{folder}")
+    assert images.class_names == ["hat", "own", "shoe"]
+    assert len(images) == len(real) + 1
+
+
 def test_transparent_is_white_whatever_lies_beneath(tmp_path):
     pixels = np.zeros((2, 2, 4), np.uint8)
     pixels[0] = (200, 0, 0, 255), (255, 0, 255, 0)

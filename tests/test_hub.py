@@ -118,6 +118,33 @@ def test_a_torn_weights_file_is_one_sentence(folder, keep):
         zoo.load(folder)
 
 
+def test_damage_within_a_weights_file_is_one_sentence(folder):
+    """HDF5 finds it in its own ways, and not where it lies among the numbers."""
+    path = folder / hub.WEIGHTS
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), []
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in rng.integers(min(len(whole), 8000), size=4):
+            damaged[place] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            hub._shapes(path)
+        except ValueError as error:
+            refused.append(str(error))
+    assert len(refused) > 5
+    assert all(str(path) in message for message in refused)
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_not_read(folder):
+    path = folder / hub.WEIGHTS
+    name, shape = next(iter(hub._shapes(path).items()))
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file.create_dataset(name, shape, "f4", maxshape=[None] * len(shape), compression="gzip")
+    with pytest.raises(ValueError, match=f"is refused: {name} is not a plain array"):
+        zoo.load(folder)
+
+
 def test_incomplete_or_absent_folders(folder, tmp_path):
     for name in ("./no_such_folder", "runs/none/model", "~none"):
         with pytest.raises(FileNotFoundError, match=f"There is no folder '{name}'"):
@@ -182,7 +209,8 @@ np.testing.assert_array_equal(zoo.load("hf://me/tiny", revision="v1").sample(3, 
 plain = keras.saving.load_model("hf://me/tiny")
 np.testing.assert_array_equal(plain.sample(3, seed=0), images)
 np.save(OUT, images)
-for name in ("hf://me/none", "hf://me/tiny@v9", "hf://a/b/c", "hf://me/torn"):
+wrong = "me/none", "me/tiny@v9", "a/b/c", "me/torn", "gated/tiny", "broken/tiny"
+for name in (f"hf://{repository}" for repository in wrong):
     try:
         zoo.load(name)
     except (ValueError, FileNotFoundError) as error:
@@ -255,6 +283,7 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     repositories = tmp_path / "hub"
     shutil.copytree(folder, repositories / "me" / "tiny")
     shutil.copytree(folder, repositories / "me" / "torn")
+    shutil.copytree(folder, repositories / "broken" / "tiny")
     torn = repositories / "me" / "torn"
     digests = {hub.WEIGHTS: files.sha256(torn / hub.WEIGHTS)}
     (torn / "metadata.json").write_text(json.dumps({"files": digests}))
@@ -262,8 +291,10 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     out, cache = tmp_path / "images.npy", str(tmp_path / "cache")
     with hub_server.serve(repositories) as address:
         printed = run_script(HUB_SCRIPT, out, HF_ENDPOINT=address, HF_HOME=cache)
-    none, revision, name, digest = printed.strip().splitlines()
-    assert none == "There is no repository 'me/none' on the Hub."
+    none, revision, name, digest, gated, broken = printed.strip().splitlines()
+    assert none.startswith("There is no repository 'me/none' on the Hub, or it is private: log in")
+    assert gated.startswith("'gated/tiny' is for those whom its owner lets in: ask for access")
+    assert broken.startswith("'broken/tiny' is not in the cache and could not be downloaded: ")
     assert revision == "'me/tiny' has no revision 'v9'."
     assert "'a/b/c' is no Hub repository, user/name" in name
     assert "is not the published file (its sha256 differs)" in digest

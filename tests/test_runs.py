@@ -40,6 +40,8 @@ def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
 def test_states_are_in_the_order_of_their_steps(tmp_path):
     for step in (10_000_000, 9_998_000, 20):
         (tmp_path / "state" / f"step_{step:07}").mkdir(parents=True)
+    for copy in ("step_0000020_backup", "step_0000020 (1)"):
+        (tmp_path / "state" / copy).mkdir()
     assert [*map(runs.step_of, runs.states(tmp_path))] == [20, 9_998_000, 10_000_000]
 
 

@@ -69,8 +69,10 @@ class TensorBoard(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         from tensorboardX import SummaryWriter
 
-        # What a killed run wrote after its last save is hidden.
-        self.writer = SummaryWriter(str(self.folder), purge_step=self.model.step + 1)
+        # What a killed run wrote after its last save is hidden. Without an end of the queue (0) no
+        # event waits for ever for a thread that a full disk has ended.
+        first = self.model.step + 1
+        self.writer = SummaryWriter(str(self.folder), max_queue=0, purge_step=first)
 
     def on_epoch_end(self, epoch, logs=None):
         step = self.model.step

@@ -275,7 +275,9 @@ def generated(checkpoints):
 
 
 def _metadata(checkpoints):
-    return sorted(checkpoints.glob("*/metadata.json"))
+    """Returns the facts of all published models; Keras's own save has a file of that name too."""
+    found = sorted(checkpoints.glob("*/metadata.json"))
+    return [path for path in found if hub.stated_digests(path.parent)]
 
 
 def index_entry(folder):

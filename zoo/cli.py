@@ -35,6 +35,8 @@ def run(train, Config, argv=None):
             configs.append(config_from_flags(Config, flags.FLAGS, flags.FLAGS.workdir))
         except (flags.Error, ValueError, FileNotFoundError) as error:
             fail(error, 2)
+        except SystemExit:  # absl has printed its help, and calls that a failure
+            sys.exit(0)
         return arguments
 
     def main(_):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import inspect
 import math
 import typing
 
@@ -32,7 +33,7 @@ class RecipeConfig:
 
     def __init_subclass__(cls):
         """A field that only changes a default keeps the help and limits of the inherited one."""
-        for name in cls.__dict__.get("__annotations__", {}):
+        for name in inspect.get_annotations(cls):
             inherited = getattr(cls.__base__, "__dataclass_fields__", {}).get(name)
             default = cls.__dict__.get(name)
             if inherited is not None and not isinstance(default, dataclasses.Field):

@@ -14,12 +14,19 @@ BACKENDS = ("tensorflow", "jax", "torch")
 @contextlib.contextmanager
 def user_errors():
     """Turns the zoo's errors into one line and exit code 1, and its warnings into one."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal may know no "±"
     try:
         with warnings.catch_warnings():
             warnings.showwarning = functools.partial(_warn, warnings.showwarning)
             yield
+        sys.stdout.flush()
     except (ValueError, FileNotFoundError, FloatingPointError, ConnectionError) as error:
         fail(error, 1)
+    except BrokenPipeError:  # who reads, `head` for example, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)  # as the signal SIGPIPE ends others
     except OSError as error:  # such as a full disk
         where = f": {error.filename!r}" if error.filename else ""
         fail(f"{error.strerror or error}{where}", 1)

@@ -86,8 +86,7 @@ class FolderImages:
         self.source = f"folder:{folder}"
         if not self.folder.is_dir():
             raise FileNotFoundError(f"There is no folder {str(folder)!r}.")
-        paths = (p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-        self.paths = sorted(p for p in paths if not _is_hidden(p.relative_to(self.folder)))
+        self.paths = sorted(_pictures_below(self.folder))
         if not self.paths:
             raise FileNotFoundError(
                 f"There are no pictures ({', '.join(SUFFIXES)}) in the folder {str(folder)!r}."
@@ -123,9 +122,20 @@ class FolderImages:
         return resized
 
 
-def _is_hidden(path):
-    """Whether a relative path is one of those that systems keep for themselves, `._0.png`."""
-    return any(part.startswith(".") for part in path.parts)
+def _pictures_below(folder, above=()):
+    """Yields the pictures in a folder and its subfolders, linked ones too, but for loops of links.
+
+    What systems keep for themselves, `._0.png`, begins with a dot and is passed over.
+    """
+    within = (*above, folder.resolve())
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            if path.resolve() not in within:
+                yield from _pictures_below(path, within)
+        elif path.suffix.lower() in SUFFIXES and path.is_file():
+            yield path
 
 
 class Subset:

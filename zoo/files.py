@@ -18,8 +18,8 @@ NO_ARRAYS = (ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, 
 
 def cache_folder():
     """The folder of downloaded and computed files: `$ZOO_HOME` or `~/.cache/keras-gan-zoo`."""
-    default = pathlib.Path.home() / ".cache" / "keras-gan-zoo"
-    return pathlib.Path(os.environ.get("ZOO_HOME") or default)
+    chosen = os.environ.get("ZOO_HOME") or "~/.cache/keras-gan-zoo"
+    return pathlib.Path(chosen).expanduser()
 
 
 @contextlib.contextmanager

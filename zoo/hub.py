@@ -54,8 +54,8 @@ def locate(name, *, revision=None, cache_dir=None, token=None):
         repository, _, pinned = text[len("hf://") :].partition("@")
         folder = _download(repository, revision=revision or pinned or None, **download)
         return folder, stated_digests(folder)
-    is_path = isinstance(name, os.PathLike) or "/" in text or text.startswith((".", "~"))
-    if is_path or text.endswith(".keras"):
+    is_path = isinstance(name, os.PathLike) or text.startswith((".", "~"))
+    if is_path or "/" in text or os.sep in text or text.endswith(".keras"):
         folder = pathlib.Path(os.path.expanduser(name))
         if folder.suffix == ".keras" and folder.is_file():
             raise ValueError(f"{text!r} is a file: keras.saving.load_model({text!r}) reads it.")
@@ -80,14 +80,22 @@ def _download(repository, **options):
     patterns = ["*.json", "*.md", "*.png", "*.csv", WEIGHTS]
     try:
         path = huggingface_hub.snapshot_download(repository, allow_patterns=patterns, **options)
+    except errors.GatedRepoError as error:
+        raise FileNotFoundError(
+            f"{repository!r} is for those whom its owner lets in: ask for access on the Hub's page "
+            "of it, and log in or give a token."
+        ) from error
     except errors.RepositoryNotFoundError as error:
-        raise FileNotFoundError(f"There is no repository {repository!r} on the Hub.") from error
+        raise FileNotFoundError(
+            f"There is no repository {repository!r} on the Hub, or it is private: log in, or give "
+            "a token."
+        ) from error
     except errors.RevisionNotFoundError as error:
         revision = options["revision"]
         raise FileNotFoundError(f"{repository!r} has no revision {revision!r}.") from error
     except errors.HFValidationError as error:
         raise ValueError(f"{repository!r} is no Hub repository, user/name: {error}") from error
-    except (errors.HfHubHTTPError, OSError) as error:
+    except Exception as error:  # see `push`
         raise FileNotFoundError(
             f"{repository!r} is not in the cache and could not be downloaded: {_one_line(error)}"
         ) from error
@@ -193,14 +201,16 @@ def _shapes(path):
 
     def visit(name, item):
         if isinstance(item, h5py.Dataset):
-            if item.is_virtual or item.external or item.dtype.kind not in "fiu":
+            # A chunk may unpack to gigabytes, whatever the shape; Keras writes none.
+            plain = not (item.is_virtual or item.external or item.chunks)
+            if not plain or item.dtype.kind not in "fiu":
                 raise ValueError(f"{str(path)!r} is refused: {name} is not a plain array.")
             shapes[name] = item.shape
 
     try:
         with h5py.File(path, "r") as file:
             file.visititems(visit)
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(f"{str(path)!r} is not a readable HDF5 file.") from error
     return shapes
 
@@ -231,4 +241,4 @@ def push(name, *, token=None):
 
 
 def _one_line(error):
-    return str(error).strip().split("\n")[0]
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -1,6 +1,7 @@
 """What the training runs of a folder are doing, read from their states."""
 
 import pathlib
+import re
 
 import filelock
 
@@ -8,11 +9,13 @@ from zoo import files
 
 LOCK = ".lock"
 RECORD = "record.json"  # of a state
+STATE = re.compile(r"step_\d+")  # its folder's name; copies have others
 
 
 def states(workdir):
     """Returns the folders of a run's saved states, the oldest first."""
-    return sorted((pathlib.Path(workdir) / "state").glob("step_*"), key=step_of)
+    found = (pathlib.Path(workdir) / "state").glob("step_*")
+    return sorted((state for state in found if STATE.fullmatch(state.name)), key=step_of)
 
 
 def has_trained(workdir):

@@ -1,10 +1,23 @@
 """Does a card hold? Its files, its picture and its numbers, made again and compared."""
 
+import re
 import typing
 
 import numpy as np
 
-from zoo import cards, data, evaluation, files, hub, images, labelled, measurement, recognition
+from zoo import (
+    __version__,
+    card_text,
+    cards,
+    data,
+    evaluation,
+    files,
+    hub,
+    images,
+    labelled,
+    measurement,
+    recognition,
+)
 from zoo.card_numbers import format_value
 from zoo.metrics import extractors
 
@@ -47,6 +60,7 @@ def verify(name, quick=False, *, inception=None, progress=True):
     yield (check := _files(folder, digests | stated))
     if not check.holds:
         return
+    yield _card(folder, metadata)
     model = hub.load_folder(folder)
     if model.kind == "Classifier":
         yield _accuracy(model, metadata)
@@ -132,6 +146,20 @@ def _record(folder, metadata):
         return Check("record", False, str(error))
     count = len(metadata.get("metrics", ()))
     return Check("record", True, f"{count} stated numbers are those of {measurement.RECORD}")
+
+
+def _card(folder, metadata):
+    """What people read is made of the facts that are checked here."""
+    written = metadata.get("versions", {}).get("zoo")
+    if written != __version__:
+        return Check("card", True, f"not compared: version {written} of the zoo wrote it")
+    path = folder / "README.md"
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    address = re.search(r'zoo\.load\("(.+?)"', text)
+    own = {} if not address or address[1] == metadata["name"] else {"address": address[1]}
+    holds = text == card_text.card(metadata | own)
+    found = "is that of metadata.json" if holds else "says other things than metadata.json"
+    return Check("card", holds, f"README.md {found}")
 
 
 def compare(row, result):

@@ -6,7 +6,7 @@ from PIL import Image
 from published import NAME, edit
 
 import zoo
-from zoo import cards, cli, files, hub, measurement, verification
+from zoo import card_text, cards, cli, files, hub, measurement, verification
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,10 @@ def test_a_model_of_own_pictures_holds_without_numbers(copy):
     edit(copy / "metadata.json", lambda metadata: metadata.pop("metrics"))
     (copy / measurement.RECORD).unlink()
     edit(copy / "metadata.json", lambda metadata: metadata["files"].pop(measurement.RECORD))
+    write_card(copy)
     checks = list(verification.verify(copy, progress=False))
     assert [(check.name, check.holds) for check in checks] == [
-        *(("files", True), ("samples", True), ("record", True))
+        *(("files", True), ("card", True), ("samples", True), ("record", True))
     ]
 
 
@@ -74,11 +75,11 @@ def failures(folder, quick=False):
 
 
 def test_a_true_card_holds(measured, capsys):
-    assert failures(NAME) == ([], 5)
+    assert failures(NAME) == ([], 6)
     cli.main(["verify", NAME, "--quick"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines] == [
-        ["holds", name] for name in ("files", "samples", "record", "fid", "is")
+        ["holds", name] for name in ("files", "card", "samples", "record", "fid", "is")
     ]
 
 
@@ -87,14 +88,41 @@ def test_numbers_that_are_not_stated_do_not_hold(copy):
     edit(
         copy / "metadata.json", lambda m: (m["metrics"].clear(), m["files"].pop(measurement.RECORD))
     )
-    assert failures(copy) == (["test"], 4)
-    assert failures(copy, quick=True) == (["quick"], 4)
+    write_card(copy)
+    assert failures(copy) == (["test"], 5)
+    assert failures(copy, quick=True) == (["quick"], 5)
 
 
 def forge(folder, file):
     """States the digest of a changed file, as a careful forger would."""
     digest = files.sha256(folder / file)
     edit(folder / "metadata.json", lambda m: m["files"].update({file: digest}))
+    write_card(folder)
+
+
+def write_card(folder, **changes):
+    """Writes the card of the facts as they are now; `zoo cards` does so for a whole folder."""
+    text = card_text.card(files.read_json(folder / "metadata.json") | changes)
+    files.write_text(folder / "README.md", text)
+
+
+def test_a_card_edited_by_hand_does_not_hold(copy):
+    path = copy / "README.md"
+    text = path.read_text(encoding="utf-8")
+    value = next(row for row in text.splitlines() if "FID" in row and "±" in row).split("±")[0][-6:]
+    path.write_text(text.replace(value, " 1.23 "), encoding="utf-8")
+    assert failures(copy, quick=True) == (["card"], 6)
+    path.unlink()
+    assert failures(copy, quick=True) == (["card"], 6)
+    write_card(copy, address="./models/tiny_fmnist")
+    assert failures(copy, quick=True) == ([], 6), "a folder of one's own says where it is"
+
+
+def test_the_card_of_another_version_is_not_compared(copy):
+    """Its words may be others; its numbers are those of `metadata.json`, which are measured."""
+    edit(copy / "metadata.json", lambda metadata: metadata["versions"].update(zoo="0.0.9"))
+    checks = {check.name: check for check in verification.verify(copy, True, progress=False)}
+    assert checks["card"].found == "not compared: version 0.0.9 of the zoo wrote it"
 
 
 def test_a_forged_number_does_not_hold(copy, capsys):
@@ -107,7 +135,7 @@ def test_a_forged_number_does_not_hold(copy, capsys):
     summary = measurement.summary(files.read_json(copy / measurement.RECORD))
     edit(copy / "metadata.json", lambda m: m.update(metrics=summary))
     forge(copy, measurement.RECORD)
-    assert failures(copy) == (["fid"], 5)
+    assert failures(copy) == (["fid"], 6)
     with pytest.raises(SystemExit) as end:
         cli.main(["verify", str(copy)])
     assert end.value.code == 1
@@ -125,11 +153,11 @@ def test_a_chosen_picture_does_not_hold(copy):
 
     change_pixel(2)
     forge(copy, "samples.png")
-    assert failures(copy, quick=True) == ([], 5), "within two grey levels"
+    assert failures(copy, quick=True) == ([], 6), "within two grey levels"
     change_pixel(3)
     assert failures(copy, quick=True) == (["files"], 1), "nothing more is read"
     forge(copy, "samples.png")
-    assert failures(copy, quick=True) == (["samples"], 5)
+    assert failures(copy, quick=True) == (["samples"], 6)
 
 
 def test_other_extractors_numbers_are_not_compared():

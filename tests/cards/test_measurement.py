@@ -125,6 +125,14 @@ def test_a_model_published_elsewhere_is_measured_there(measured, tmp_path, monke
     assert f"`zoo verify ./mine/{NAME} --quick`" in card
 
 
+def test_a_model_that_keras_saved_beside_published_ones_has_no_card(measured, tmp_path):
+    shutil.copytree(measured, tmp_path / NAME)
+    zoo.GAN("wgan_gp", {"width": 8}).save(tmp_path / "mine", zipped=False)
+    cards.write_cards(tmp_path)
+    assert not (tmp_path / "mine" / "README.md").exists()
+    assert f"./{tmp_path.name}/{NAME}" in (tmp_path / NAME / "README.md").read_text("utf-8")
+
+
 def test_mistakes_are_said(home):
     with pytest.raises(ValueError, match="no model 'tiny_fmnits'; did you mean tiny_fmnist"):
         cards.measure("tiny_fmnits", ["test"])

@@ -221,3 +221,13 @@ def test_progress_tells_the_time_left():
     assert progress.line(now=10.0) == expected
     progress.total = None
     assert progress.line(now=10.0) == "features of 100 images, 10.0 images/s"
+
+
+def test_what_cannot_be_kept_is_returned_all_the_same(images, tmp_path):
+    """It may have taken an hour."""
+    (tmp_path / "file").write_text("no folder")
+    arguments = {"name": "set-test", "folder": tmp_path / "file"}
+    for keep in (True, False):
+        with pytest.warns(UserWarning, match=r"set-test.*cannot be kept: Not a directory"):
+            found = collect.collect(MeanColour(), lambda: images, keep, **arguments)
+        np.testing.assert_allclose(found.statistics.mean, images.mean((0, 1, 2)), rtol=1e-6)

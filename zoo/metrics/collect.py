@@ -1,7 +1,9 @@
 """Statistics and features of a set of images, computed once and kept on disk."""
 
+import contextlib
 import pathlib
 import typing
+import warnings
 
 import numpy as np
 
@@ -60,8 +62,9 @@ def collect(extractor, images, keep=False, name=None, folder=None, **options):
     else:
         result = frechet.statistics_of(kept)
     if name:
-        result.save(statistics)
-        statistics.with_suffix(".part").unlink(missing_ok=True)
+        with _if_possible(statistics):
+            result.save(statistics)
+            statistics.with_suffix(".part").unlink(missing_ok=True)
     return Collected(result, kept)
 
 
@@ -75,11 +78,23 @@ def _stream(extractor, images, part, options):
         before = result.count // PART
         result.update(batch)
         if part and result.count // PART > before:
-            result.save(part)
+            with _if_possible(part):
+                result.save(part)
     return result
 
 
 def _save(path, array):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+    with _if_possible(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.atomic_path(path) as temporary, open(temporary, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+
+@contextlib.contextmanager
+def _if_possible(path):
+    """Warns where a file cannot be written: what it is to hold is there, perhaps of an hour."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        warnings.warn(f"{str(path)!r} cannot be kept: {reason}.", stacklevel=4)
