@@ -22,11 +22,11 @@ def user_errors():
             warnings.showwarning = functools.partial(_warn, warnings.showwarning)
             yield
         sys.stdout.flush()
-    except (ValueError, FileNotFoundError, FloatingPointError, ConnectionError) as error:
-        fail(error, 1)
     except BrokenPipeError:  # who reads, `head` for example, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)  # as the signal SIGPIPE ends others
+    except (ValueError, FileNotFoundError, FloatingPointError, ConnectionError) as error:
+        fail(error, 1)
     except OSError as error:  # such as a full disk
         where = f": {error.filename!r}" if error.filename else ""
         fail(f"{error.strerror or error}{where}", 1)

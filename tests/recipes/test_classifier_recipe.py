@@ -163,12 +163,13 @@ def test_publishing_measures_the_published_files(sources, tmp_path):
     assert "takes uint8 images, (N, 8, 8, 1)" in text
     assert "samples.png" not in text
 
+    cards.write_cards(tmp_path / "checkpoints")
     assert [(c.name, c.holds) for c in verification.verify(folder)] == [
-        *(("files", True), ("accuracy", True))
+        *(("files", True), ("card", True), ("accuracy", True))
     ]
     metadata["metrics"]["test_accuracy"] = 1 - accuracy
     files.write_json(folder / "metadata.json", metadata)
-    assert [c.holds for c in verification.verify(folder)] == [True, False]
+    assert [c.holds for c in verification.verify(folder)] == [True, False, False]
 
 
 def test_what_a_first_run_learnt_is_not_held_out_in_silence(sources, tmp_path, recwarn):
