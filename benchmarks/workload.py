@@ -60,8 +60,9 @@ def random_images(config):
 
 
 def count_parameters(model):
-    """Returns how many trainable numbers a compiled model has."""
-    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    """Returns how many trainable numbers the networks of a model have."""
+    networks = [getattr(model, name) for name in model.networks]
+    return sum(int(np.prod(v.shape)) for of in networks for v in of.trainable_variables)
 
 
 class Clock:
