@@ -136,7 +136,7 @@ def test_training_state_round_trips_through_save_weights(tiny, pictures, tmp_pat
 
 
 @pytest.mark.parametrize("kind", ["gan", "classifier"])
-def test_nothing_keeps_images_or_model_after_fit(tiny, pictures, kind):
+def test_nothing_keeps_images_or_threads_after_fit(tiny, pictures, kind):
     """TensorFlow keeps the generators that Keras gives it as long as the process lives."""
     labels = np.arange(24) % 4 if kind == "classifier" else None
     images = zoo.data.ArrayImages(pictures, labels)

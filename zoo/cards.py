@@ -275,7 +275,7 @@ def generated(checkpoints):
 
 
 def _metadata(checkpoints):
-    """Returns the facts of all published models; Keras's own save has a file of that name too."""
+    """Returns the paths of all models' facts; Keras's own save has a file of that name too."""
     found = sorted(checkpoints.glob("*/metadata.json"))
     return [path for path in found if hub.stated_digests(path.parent)]
 
