@@ -7,6 +7,7 @@ import dataclasses
 import shutil
 import warnings
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import stopping
 from PIL import Image
 
 from recipes.wgan_gp import Config
-from zoo import cards, files, provenance, registry, runs, training
+from zoo import cards, files, provenance, registry, runs, train_state, training
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
@@ -63,6 +64,19 @@ def test_a_run_of_another_recipe_is_refused(config, tmp_path):
     training.train_gan("wgan_gp", config, tmp_path / "run")
     with pytest.raises(ValueError, match="holds a run with another recipe;"):
         training.train_gan("wgan", Config(dataset=config.dataset), tmp_path / "run")
+
+
+@pytest.mark.parametrize("part", ["optimizer/generator/vars", "optimizer/vars/iterations", "generator/layers"])
+def test_a_state_of_another_version_is_one_sentence(config, tmp_path, part):
+    """A whole state that lacks what this version saves."""
+    training.train_gan("wgan_gp", config, tmp_path / "run")
+    state = runs.states(tmp_path / "run")[-1]
+    with h5py.File(state / train_state.WEIGHTS, "r+") as file:
+        del file[part]
+    (state / train_state.DIGESTS).unlink()
+    train_state.write_digests(state)
+    with pytest.raises(ValueError, match="step_0000003' does not fit this version of the zoo"):
+        training.train_gan("wgan_gp", dataclasses.replace(config, steps=5), tmp_path / "run")
 
 
 def test_steps_in_one_execution_give_the_same_weights(config, tmp_path):

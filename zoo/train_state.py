@@ -52,7 +52,7 @@ class TrainState(keras.callbacks.Callback):
                 those that the state knows.
 
         Raises:
-            ValueError: If there are states, and none is whole.
+            ValueError: If there are states, and none is whole; or if it is of another version.
         """
         states = runs.states(self.workdir)
         for folder in reversed(states):
@@ -75,7 +75,15 @@ class TrainState(keras.callbacks.Callback):
             setattr(self, name, record[name])
         if self.divergences:
             model.compile_for_run(scale=0.5 ** len(self.divergences))
-        model.load_weights(folder / WEIGHTS)
+        try:
+            with warnings.catch_warnings():  # where an optimizer does not fit, Keras only warns
+                warnings.filterwarnings("error", message="Skipping variable loading")
+                model.load_weights(folder / WEIGHTS)
+        except (KeyError, ValueError, UserWarning) as error:  # it is whole: others wrote it
+            raise ValueError(
+                f"{str(folder)!r} does not fit this version of the zoo and of Keras: go on with "
+                "those of run.json, or begin a run with its model (--start_from)."
+            ) from error
         if record["steps"] != model.config.steps:
             self.planned.append(record["steps"])
 
