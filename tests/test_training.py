@@ -66,7 +66,9 @@ def test_a_run_of_another_recipe_is_refused(config, tmp_path):
         training.train_gan("wgan", Config(dataset=config.dataset), tmp_path / "run")
 
 
-@pytest.mark.parametrize("part", ["optimizer/generator/vars", "optimizer/vars/iterations", "generator/layers"])
+@pytest.mark.parametrize(
+    "part", ["optimizer/generator/vars", "optimizer/vars/iterations", "generator/layers"]
+)
 def test_a_state_of_another_version_is_one_sentence(config, tmp_path, part):
     """A whole state that lacks what this version saves."""
     training.train_gan("wgan_gp", config, tmp_path / "run")
