@@ -95,5 +95,26 @@ def test_r1_of_a_linear_critic():
     np.testing.assert_allclose(ops.convert_to_numpy(penalty), np.sum(weights**2) / 2, rtol=1e-5)
 
 
+def test_r1_is_the_mean_over_the_samples():
+    """With D(x) = ||x||^2 / 2 the gradient is x."""
+    penalty = penalties.r1(lambda x: ops.sum(ops.square(x), axis=(1, 2, 3)) / 2, REAL)
+    assert tuple(penalty.shape) == ()
+    expected = np.mean(np.sum(REAL**2, axis=(1, 2, 3))) / 2
+    np.testing.assert_allclose(ops.convert_to_numpy(penalty), expected, rtol=1e-5)
+
+
 def test_drift_is_the_mean_square():
     assert float(penalties.drift(np.array([[1.0], [-3.0]], np.float32))) == 5.0
+
+
+def test_half_precision_gives_the_float32_scalar_of_its_values():
+    """300 squared is no float16, and between two images there are more than float16 has."""
+    assert float(penalties.drift(np.float16([[300.0]]))) == 300.0**2
+    weights = RNG.normal(size=(4, 4, 2)).astype(np.float32)
+    critic = lambda x: ops.sum(ops.square(x) * weights, axis=(1, 2, 3))  # noqa: E731
+    half = [array.astype(np.float16) for array in (REAL, FAKE, MIX)]
+    single = [array.astype(np.float32) for array in half]
+    for penalty, count in ((penalties.gradient_penalty, 3), (penalties.r1, 1)):
+        values = [penalty(critic, *arrays[:count]) for arrays in (half, single)]
+        assert "float32" in str(values[0].dtype)
+        np.testing.assert_allclose(*map(ops.convert_to_numpy, values), rtol=1e-6)

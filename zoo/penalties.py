@@ -58,6 +58,6 @@ def drift(real_scores):
 
 
 def _squared_norm(score_fn, x):
-    """Returns the squared gradient norm of each sample's score, (N,)."""
-    gradient = ops.cast(backend.input_gradient(score_fn, x), "float32")
+    """Returns the squared gradient norm of each sample's score, (N,), for float32 images."""
+    gradient = backend.input_gradient(score_fn, x)
     return ops.sum(ops.square(gradient), axis=tuple(range(1, len(x.shape))))
