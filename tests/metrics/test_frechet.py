@@ -1,5 +1,7 @@
 """The Frechet distance, its statistics, and the streaming of features into them."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -107,6 +109,16 @@ def test_merged_statistics_are_those_of_both():
     assert merged.count == 300
     np.testing.assert_allclose(merged.covariance, np.cov(samples.T), rtol=1e-9)
     np.testing.assert_allclose(merged.mean, samples.mean(0), rtol=1e-13)
+
+
+def test_nothing_added_changes_nothing():
+    statistics = frechet.Statistics(5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the mean of nothing would be NaN
+        statistics.update(np.zeros((0, 5)))
+        statistics.merge(frechet.Statistics(5))
+    assert statistics.count == 0
+    np.testing.assert_array_equal(statistics.mean, 0.0)
 
 
 def test_what_has_a_name_is_computed_once(tmp_path, images):
