@@ -18,7 +18,7 @@ def main(name="classifier_fmnist"):
         from zoo import labelled, starting
 
         model = load(name)
-        images = labelled.test_images(model.config, starting.class_names(name))
+        images = labelled.test_images(model.config, starting.stated(name, "class_names") or ())
         accuracy = model.evaluate(images)["accuracy"]
         print(f"{name}: accuracy {accuracy:.2%} on {len(images):,} test images")
 

@@ -34,6 +34,16 @@ def test_every_vector_is_in_one_subset():
     assert error == pytest.approx(np.std(values, ddof=1) / np.sqrt(10), rel=1e-4)
 
 
+def test_subsets_have_a_thousand_vectors_where_there_are_enough():
+    x, y = np.random.default_rng(3).normal(size=(2, 11_500, 1))
+    value, error = kernel.kernel_distance(x, y)
+    draw = np.random.default_rng(0)
+    rows = [draw.permutation(11_500)[:11_000].reshape(11, 1000) for _ in range(2)]
+    values = [kernel.squared_mmd(x[np.sort(i)], y[np.sort(j)]) for i, j in zip(*rows)]
+    assert value == pytest.approx(np.mean(values), rel=1e-9)
+    assert error == pytest.approx(np.std(values, ddof=1) / np.sqrt(11), rel=1e-9)
+
+
 def test_unbiased_with_an_honest_standard_error():
     """In one dimension MMD^2 = sum_j C(3, j) (E x^j - E y^j)^2 for the kernel (xy + 1)^3."""
     shift = 0.3
@@ -59,5 +69,7 @@ def test_bad_features_are_refused():
         kernel.kernel_distance(x, x[:19])
     with pytest.raises(ValueError, match="subset_size must be at least 2, but is 1"):
         kernel.kernel_distance(x, x, subset_size=1)
+    pairs, _ = kernel.kernel_distance(np.eye(40), np.eye(40), subset_size=2)  # the fewest
+    assert np.isfinite(pairs)
     with pytest.raises(ValueError, match="NaN"):
         kernel.kernel_distance(x, x + np.nan)

@@ -40,6 +40,24 @@ def test_against_scikit_learn(k, size, offset, monkeypatch):
     assert 0.05 < result["recall"] < 1
 
 
+def test_the_rim_belongs_to_the_ball():
+    """On a line all of these distances are whole numbers, and exact."""
+    inner, outer = np.array([[-1.0], [1.0]]), np.array([[-3.0], [3.0]])
+    assert pr.precision_recall(inner, outer, 1) == {
+        "precision": 1.0,  # 3 is 2 from 1, as far as -1 is
+        "recall": 1.0,
+        "density": 1.0,
+        "coverage": 1.0,
+    }
+    assert pr.precision_recall(outer, inner, 1)["recall"] == 1.0
+
+
+def test_five_neighbours_are_the_default():
+    real, fake = np.random.default_rng(5).normal(size=(2, 60, 4))
+    assert pr.precision_recall(real, fake) == pr.precision_recall(real, fake, 5)
+    assert pr.precision_recall(real, fake) != pr.precision_recall(real, fake, 6)
+
+
 def test_sets_far_apart_share_nothing():
     x = np.random.default_rng(1).normal(size=(20, 4))
     assert set(pr.precision_recall(x, x + 1000).values()) == {0.0}

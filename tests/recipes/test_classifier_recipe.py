@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import re
 import statistics
 
 import keras
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from recipes.classifier import NORMS, Config, compare
+from recipes.classifier import NORMS, Config, compare, load
 from recipes.classifier.train import train
 from zoo import card_text, cards, files, hub, layers, starting, verification
 
@@ -193,7 +194,7 @@ def test_what_a_first_run_learnt_is_not_held_out_in_silence(sources, tmp_path, r
         train(config, tmp_path / "fewer")
 
 
-def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
+def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path, capsys):
     """The labels are the order of the subfolders: a folder without one would test other classes."""
 
     def save(folder, *names):
@@ -223,6 +224,8 @@ def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path):
     assert metadata["test_images"] == 3
     assert metadata["config"]["test_dataset"] == config.test_dataset
     source = str(tmp_path / "run" / "model")
+    load.main(source)
+    assert re.search(r"run/model: accuracy \d+\.\d\d% on 3 test images", capsys.readouterr().out)
     inherited = starting.hyperparameters(source, Config)
     assert inherited["width"] == 8
     assert "test_dataset" not in inherited
