@@ -1,10 +1,12 @@
 """Who may import whom, read from the source: the arrows of docs/design.md."""
 
 import ast
+import importlib
 import pathlib
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -203,3 +205,25 @@ def test_any_module_may_be_the_first_to_be_imported():
     run = [sys.executable, "-c", FIRST, *modules]
     result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr[-2000:]
+
+
+SCRIPTS = [path for folder in ("benchmarks", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=module)
+def test_what_is_taken_of_a_module_is_there(path):
+    """Also in a function that no test runs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    known = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("zoo", "recipes"):
+            parent = importlib.import_module(node.module)
+            for alias in node.names:
+                value = getattr(parent, alias.name, None)
+                value = value or importlib.import_module(f"{node.module}.{alias.name}")
+                if isinstance(value, types.ModuleType):
+                    known[alias.asname or alias.name] = value
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in known:
+                assert hasattr(known[node.value.id], node.attr), f"{node.lineno}: {node.attr}"
