@@ -224,6 +224,5 @@ def test_what_is_taken_of_a_module_is_there(path):
                 if isinstance(value, types.ModuleType):
                     known[alias.asname or alias.name] = value
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in known:
-                assert hasattr(known[node.value.id], node.attr), f"{node.lineno}: {node.attr}"
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") in known:
+            assert hasattr(known[node.value.id], node.attr), f"{node.lineno}: {node.attr}"
