@@ -1,5 +1,7 @@
 """The Inception Score against closed forms and scipy."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -25,7 +27,18 @@ def test_against_scipy():
     assert error == pytest.approx(np.std(scores, ddof=1) / 2, rel=1e-6)
 
 
-BAD = [np.ones((40, 3)), np.full((20, 2), [2.0, -1.0]), np.eye(10)[np.arange(99) % 10]]
+def test_a_spread_needs_two_parts():
+    p = np.random.default_rng(1).dirichlet(np.ones(3), 20)
+    halves = [inception_score(part, splits=1)[0] for part in (p[:10], p[10:])]
+    value, error = inception_score(p, splits=2)
+    assert value == pytest.approx(np.mean(halves))
+    assert error == pytest.approx(abs(halves[0] - halves[1]) / 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(inception_score(p, splits=1)[1])
+
+
+BAD = [np.full((40, 3), 0.335), np.full((20, 2), [2.0, -1.0]), np.eye(10)[np.arange(99) % 10]]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=["no sum", "negative", "too few"])
