@@ -77,13 +77,14 @@ class GANTraining(Training):
     def _optimizer(self, network, learning_rate):
         parameters, config = network.parameters(), self.config
         if config.optimizer == "rmsprop":
-            return torch.optim.RMSprop(parameters, learning_rate, alpha=0.9)
+            return torch.optim.RMSprop(parameters, learning_rate)
         return torch.optim.Adam(parameters, learning_rate, (config.beta_1, config.beta_2))
 
     def step(self, batch):
         """Takes one step on a 1-tuple of the dict of `zoo.batching.batches`; returns the losses."""
-        real = _images(batch[0]["real"])
-        batch = {key: torch.from_numpy(array).to(DEVICE) for key, array in batch[0].items()}
+        arrays = dict(batch[0])
+        real = _images(arrays.pop("real"))
+        batch = {key: torch.from_numpy(array).to(DEVICE) for key, array in arrays.items()}
         real_labels, fake_labels = (
             [batch[key].long()] if key in batch else [] for key in ("real_labels", "fake_labels")
         )

@@ -23,10 +23,10 @@ def main(folder, dataset):
     server = crash_run.server()
     run = crash_run.Run(server, disk, dataset=dataset, steps=20)
     run.log = folder / "log"
+    run.start()
     if not mounted:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
-    run.start()
+        resource.prlimit(run.process.pid, resource.RLIMIT_FSIZE, (20_000, limits[1]))
     code, printed = run.finish()
     assert code == 1, printed
     last = printed.splitlines()[-1]
@@ -40,8 +40,6 @@ def main(folder, dataset):
 
     if mounted:
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-    else:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     run.complete()
     shutil.copytree(run.workdir, folder / "result")
 

@@ -75,6 +75,12 @@ def test_predictions_features_and_logits_are_one_forward_pass(model):
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
+def test_nothing_is_no_images(model):
+    for method in (model.evaluate, model.fit):
+        with pytest.raises(ValueError, match="Images are an array or a data source"):
+            method(None)
+
+
 @pytest.mark.parametrize(("method", "name"), [("fit", "validation_steps"), ("evaluate", "steps")])
 def test_what_would_be_ignored_is_refused(model, method, name):
     with pytest.raises(ValueError, match=f"{method} takes no {name}: "):

@@ -167,3 +167,8 @@ def test_a_rising_fid_is_told_with_its_lowest(config):
     messages = warnings_of(config, epochs)
     assert len(messages) == 1
     assert "fid_classifier is more than twice its lowest, 4:" in messages[0]
+
+
+def test_two_fids_have_a_lowest_each(config):
+    logs = {"real_score": 1.0, "fake_score": 0.0, "d_loss": -1.0, "fid_classifier": 1.0}
+    assert warnings_of(config, [logs | {"fid_inception": fid} for fid in (30.0, 29.0, 28.0)]) == []

@@ -132,6 +132,8 @@ def test_a_named_reference_is_extracted_once(gan, small_sets, cache):
         ("model", {"reference": "cifar10:all"}, "split must be 'train' or 'test'"),
         ("own", {"reference": "test"}, "'npz:own.npz' has no test split: name the images"),
         ("both", {"cache": "a"}, "cache is that of one subject: measure them one by one"),
+        ("nothing", {}, "There is nothing to measure: name a model or images"),
+        ("images", {"samples": "3"}, "samples must be a positive integer, but is '3'"),
         ("images", {"samples": 91}, "images holds 90 images; 91 cannot be taken"),
         ("images", {"reference": "test"}, "Name the reference, such as .*: no model is among"),
         ("both", {}, r"Images of images are \(8, 9, 1\) and of wgan_gp \(8, 8, 1\)"),
@@ -143,6 +145,7 @@ def test_mistakes_are_said_before_anything_is_measured(subject, options, message
     kinds = {
         "model": [gan],
         "images": [real],
+        "nothing": [],
         "both": [np.zeros((30, 8, 9, 1), np.uint8), gan],
         "floats": [real / 255],
         "own": [zoo.GAN("wgan_gp", gan.config.to_dict() | {"dataset": "npz:own.npz"})],

@@ -346,3 +346,5 @@ def test_hyperparameters_of_a_loaded_model_can_be_others(folder):
         zoo.load(folder, config={"batchsize": 3})
     with pytest.raises(ValueError, match="does not fit its config"):
         zoo.load(folder, config={"width": model.config.width + 1})
+    with pytest.raises(ValueError, match=r"config is a dict of hyperparameters by name, not \['ba"):
+        zoo.load(folder, config=["batch_size"])

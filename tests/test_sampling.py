@@ -52,6 +52,7 @@ def test_interpolate_begins_and_ends_at_samples(tiny):
         ({"n": 2.5}, "must be a positive integer, but is 2.5"),
         ({"n": "many"}, "must be a positive integer, but is 'many'"),
         ({"n": 2, "truncation": 0.0}, "truncation must be greater than 0 and at most 1"),
+        ({"n": 2, "truncation": "0.5"}, "truncation must be greater than 0 and at most 1"),
         ({"n": 2, "truncation": 1.1}, "truncation must be greater than 0 and at most 1"),
         ({"n": 2, "labels": 3}, "This model is unconditional"),
         ({"n": 2, "batch_size": 0}, "batch_size must be a positive integer"),

@@ -6,13 +6,14 @@ import signal
 import threading
 import weakref
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from small import build, weights
 
 import zoo
-from zoo import files
+from zoo import files, policy
 
 
 def test_folder_round_trip(tiny, pictures, tmp_path):
@@ -27,6 +28,17 @@ def test_folder_round_trip(tiny, pictures, tmp_path):
         np.testing.assert_array_equal(loaded.sample(6, seed=0), images)
         for a, b in zip(weights(gan.discriminator), weights(loaded.discriminator)):
             np.testing.assert_array_equal(a, b)
+
+
+def test_double_precision_is_saved(tiny, tmp_path):
+    with policy.dtype_policy("float64"):
+        gan = build(tiny)
+    assert gan.compiled
+    gan.save(tmp_path / "mine", zipped=False)
+    with h5py.File(tmp_path / "mine" / "model.weights.h5") as file:
+        kinds = []
+        file["generator"].visititems(lambda _, item: kinds.append(getattr(item, "dtype", None)))
+    assert {str(kind) for kind in kinds if kind} == {"float64"}
 
 
 def test_a_saved_model_holds_no_training_state(tiny, tmp_path):

@@ -21,7 +21,15 @@ _NAMES = registry.CLASSES | {
     "compare": "zoo.evaluation",
 }
 _MODULES = (
-    *("callbacks", "data", "layers", "losses", "metrics", "optimizers", "penalties", "training"),
+    "callbacks",
+    "constraints",
+    "data",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "penalties",
+    "training",
 )
 __all__ = sorted(_NAMES | dict.fromkeys(_MODULES))
 

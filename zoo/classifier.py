@@ -149,7 +149,7 @@ class Classifier(RecipeModel):
         if not self.compiled:
             self.compile()
         with contextlib.ExitStack() as contexts:
-            if x is not self._validation:  # fit's own call
+            if self._validation is None or x is not self._validation:  # else fit's own call
                 for name in ("steps", "batch_size", "sample_weight"):
                     check_absent(kwargs, name, "evaluate", "it measures every image once")
                 opened = contexts.enter_context(self._evaluation_batches(x, y))

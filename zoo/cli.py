@@ -222,7 +222,7 @@ def sample(arguments):
 def interpolate(arguments):
     from zoo import images as pictures
 
-    pictures.check_writable(arguments.out)
+    pictures.check_writable(arguments.out, animated=True)
     import_keras()
     images = _load_gan(arguments.name).interpolate(
         arguments.steps,

@@ -27,7 +27,7 @@ class CollapseWarning(keras.callbacks.Callback):
 
     def __init__(self, history=()):
         super().__init__()
-        self.history, self.counts, self.lowest = history, {}, math.inf
+        self.history, self.counts, self.lowest = history, {}, {}  # by what is counted
 
     def on_train_begin(self, logs=None):
         if not self.counts:
@@ -39,26 +39,29 @@ class CollapseWarning(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         real, fake = logs["real_score"], logs["fake_score"]
         self._note(
+            "alike",
             abs(real - fake) <= 1e-3 * (abs(real) + abs(fake)),
             "the discriminator scores real and fake images alike: it has collapsed, or needs more "
             "updates (--n_critic) or a higher learning rate",
         )
         self._note(
+            "won",
             self.model.config.loss != "wasserstein" and logs["d_loss"] < 0.01,
             "the discriminator tells all real and fake images apart and learns nothing more: it "
             "needs fewer updates (--n_critic) or a lower learning rate",
         )
         for name, value in logs.items():
             if name.startswith("fid_"):
+                lowest = self.lowest.get(name, math.inf)
                 self._note(
-                    value > 2 * self.lowest,
-                    f"{name} is more than twice its lowest, {self.lowest:.3g}: look at the samples "
-                    "for few or repeated kinds of images (mode collapse)",
+                    name,
+                    value > 2 * lowest,
+                    f"{name} is more than twice its lowest, {lowest:.3g}: look at the samples for "
+                    "few or repeated kinds of images (mode collapse)",
                 )
-                self.lowest = min(self.lowest, value)
+                self.lowest[name] = min(lowest, value)
 
-    def _note(self, wrong, message):
-        count = self.counts.get(message[:40], 0) + 1 if wrong else 0
-        self.counts[message[:40]] = count
+    def _note(self, what, wrong, message):
+        self.counts[what] = count = self.counts.get(what, 0) + 1 if wrong else 0
         if count == PATIENCE:
             warnings.warn(f"step {self.model.step:,}: {message}.", stacklevel=3)

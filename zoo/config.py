@@ -151,7 +151,7 @@ class ModelConfig(RecipeConfig):
     )
     jit: str = hyperparameter(
         "auto",
-        "XLA: auto is on with JAX, and with TensorFlow where there is a GPU.",
+        "XLA: auto is on with JAX, and with TensorFlow on one GPU.",
         choices=("auto", "on", "off"),
         of_run=True,
     )
@@ -241,6 +241,10 @@ class GANConfig(ModelConfig):
             for name in ("penalty", "penalty_target", "penalty_every"):
                 if getattr(self, name) != getattr(type(self), name):
                     raise ValueError(f"{name} needs a penalty_weight above 0.")
+        if self.optimizer == "rmsprop":
+            for name in ("beta_1", "beta_2"):
+                if getattr(self, name) != getattr(type(self), name):
+                    raise ValueError(f"{name} is Adam's, and the optimizer is rmsprop.")
         if self.penalty == "r1" and self.penalty_target != type(self).penalty_target:
             raise ValueError("penalty_target is a gradient_penalty's: r1 pulls the norm to 0.")
 
@@ -300,7 +304,10 @@ class ClassifierConfig(ModelConfig):
         0, "Pixels by which training images are shifted at most, in each direction.", minimum=0
     )
     holdout: float = hyperparameter(
-        0.05, "Fraction of the training images kept from training, for val_accuracy.", minimum=0
+        0.05,
+        "Fraction of the training images kept from training, for val_accuracy.",
+        minimum=0,
+        below=1,
     )
     test_dataset: str = hyperparameter(
         "",

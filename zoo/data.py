@@ -198,11 +198,10 @@ def load(source, split="train"):
         ValueError: For a source of another form, or content that is not as said here.
         FileNotFoundError: For a missing folder or file.
     """
-    kind, _, path = str(source).partition(":")
-    if split != "train" and source not in NAMED and kind in ("folder", "npz"):
-        raise ValueError(
-            f"{str(source)!r} has no {split!r} split; all its images are for training."
-        )
+    source = str(source)
+    kind, _, path = source.partition(":")
+    if split != "train" and kind in ("folder", "npz"):
+        raise ValueError(f"{source!r} has no {split!r} split; all its images are for training.")
     if kind == "folder" and path:
         images = FolderImages(path)
     elif kind == "npz" and path:
@@ -214,7 +213,7 @@ def load(source, split="train"):
             f"There is no data source {source!r}; accepted are {', '.join(NAMED)}, folder:DIR and "
             "npz:FILE."
         )
-    images.source = str(source)
+    images.source = source
     return images
 
 

@@ -77,6 +77,8 @@ def compare(
         raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
     if cache and len(subjects) > 1:
         raise ValueError("A name in the cache is that of one subject: measure them one by one.")
+    if not subjects:
+        raise ValueError("There is nothing to measure: name a model or images.")
     opened = _open_alike(subjects, metrics, samples, seed)
     default = isinstance(reference, str) and reference == "test"
     alone = default and set(metrics) == {"is"} and extractor != "classifier"

@@ -154,8 +154,10 @@ def _check_complete(folder, names):
 def _build(folder, changes):
     """Builds the model that `config.json` describes, without running anything it names."""
     kind, described = describe(folder)
-    if changes:
-        described = described | {"config": described.get("config", {}) | dict(changes)}
+    if changes is not None:
+        if not isinstance(changes, dict):
+            raise ValueError(f"config is a dict of hyperparameters by name, not {changes!r}.")
+        described = described | {"config": described.get("config", {}) | changes}
     return registry.import_class(kind).from_config(described)
 
 
@@ -233,7 +235,10 @@ def push(name, *, token=None):
     try:
         api.create_repo(entry["repository"], exist_ok=True)
         return api.upload_folder(
-            repo_id=entry["repository"], folder_path=folder, commit_message=f"Publish {name}"
+            repo_id=entry["repository"],
+            folder_path=folder,
+            allow_patterns=[*entry["files"]],
+            commit_message=f"Publish {name}",
         )
     # Any: huggingface_hub lets the errors of its HTTP library through, and changes the library.
     except Exception as error:

@@ -49,7 +49,7 @@ def save_grid(path, images, columns=None, scale=1):
         _save(to_picture(grid(images, columns), scale), temporary, "a picture, such as .png")
 
 
-def check_writable(path):
+def check_writable(path, animated=False):
     """Raises the error that writing a picture to `path` would end with, before it is drawn.
 
     Raises:
@@ -57,9 +57,10 @@ def check_writable(path):
         FileNotFoundError: If there is no folder to write in.
     """
     files.check_parent(path)
-    suffix = pathlib.Path(path).suffix.lower()
-    if Image.registered_extensions().get(suffix) not in Image.SAVE:
-        raise ValueError(f"{str(path)!r} does not end like a picture, such as .png or .gif.")
+    format = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
+    if format not in (Image.SAVE_ALL if animated else Image.SAVE):
+        kind = "an animation, such as .gif" if animated else "a picture, such as .png"
+        raise ValueError(f"{str(path)!r} does not end like {kind}.")
 
 
 def _save(picture, path, kind, **options):

@@ -182,7 +182,8 @@ class RecipeModel(keras.Model):
         if not on_hub and facts.is_file() and "files" in files.read_json(facts):
             raise ValueError(f"{where!r} holds a published model, whose card says other things.")
         if self.compiled:
-            bare = type(self)(self.recipe, self.config, self.name)
+            with policy.dtype_policy(self.dtype_policy):
+                bare = type(self)(self.recipe, self.config, self.name)
             for network in self.networks:
                 getattr(bare, network).set_weights(getattr(self, network).get_weights())
             return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)

@@ -57,6 +57,7 @@ def known(name, names, kind):
         return name
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
+    hint = hint if names else "none is known here."
     raise ValueError(f"There is no {kind} {name!r}; {hint}")
 
 

@@ -22,10 +22,15 @@ def generator(config):
 
     Args:
         config: A `zoo.config.ResNetConfig`.
+
+    Raises:
+        ValueError: For an image size that cannot be halved, or a bound below the width.
     """
     size, blocks = config.image_size, 0
     while size > 7 and size % 2 == 0:  # 32 starts from 4, 28 from 7
         size, blocks = size // 2, blocks + 1
+    if not blocks:
+        raise ValueError(f"image_size must be even and at least 8, but is {size}.")
     first, *widths = [
         channels(config.width, halvings, config.max_width) for halvings in range(blocks, -1, -1)
     ]
@@ -51,6 +56,9 @@ def features(images, config):
     Returns:
         float32 features (N, d), summed over pixels in single precision, which half precision would
         round; d is the number of channels at a quarter of the size.
+
+    Raises:
+        ValueError: For a bound below the width.
     """
     width = config.discriminator_width
     x = FirstDiscriminatorBlock(width)(images)

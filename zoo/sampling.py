@@ -1,5 +1,7 @@
 """Latents and labels, drawn with NumPy so that a seed means the same pictures on every backend."""
 
+import numbers
+
 import numpy as np
 from keras import ops
 
@@ -25,7 +27,7 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
     check_positive(n, "n, the number of images,")
     if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
         raise ValueError(f"seed must be a non-negative integer or None, but is {seed!r}.")
-    if not 0 < truncation <= 1:
+    if not isinstance(truncation, numbers.Real) or not 0 < truncation <= 1:
         raise ValueError(f"truncation must be greater than 0 and at most 1, but is {truncation!r}.")
     if truncation < 1 and config.latents_on_sphere:
         raise ValueError(

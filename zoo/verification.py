@@ -60,6 +60,10 @@ def verify(name, quick=False, *, inception=None, progress=True):
     yield (check := _files(folder, digests | stated))
     if not check.holds:
         return
+    required = set(card_text.REQUIRED) - {"metrics"}  # of which own pictures have none
+    if absent := sorted(required - set(metadata)):
+        yield Check("card", False, f"metadata.json lacks {', '.join(absent)}")
+        return
     yield _card(folder, metadata)
     model = hub.load_folder(folder)
     if model.kind == "Classifier":
@@ -130,6 +134,8 @@ def _classes(model, metadata):
 
 def _picture(folder, model):
     """The grid of the card, drawn again."""
+    if not (folder / "samples.png").is_file():
+        return Check("samples", False, "there is no samples.png")
     published = images.read_picture(folder / "samples.png").astype(int)
     drawn = images.grid(cards.showcase(model), model.config.num_classes or None)
     if drawn.shape != published.shape:

@@ -13,7 +13,7 @@ import keras
 from keras import layers, ops
 
 from recipes.progan import Config
-from zoo import backend
+from zoo import backend, resnet
 from zoo.layers import (
     EqualizedConv2D,
     EqualizedDense,
@@ -115,7 +115,7 @@ class Growing(layers.Layer):
         self.last = last_stage(config)
         self.image_size, self.image_channels = config.image_size, config.channels
         self.widths = [
-            min(config.width * 2 ** (self.last - stage), config.max_width)
+            resnet.channels(config.width, self.last - stage, config.max_width)
             for stage in range(self.last + 1)
         ]
         self.progress = self.add_weight(

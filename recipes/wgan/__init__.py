@@ -29,6 +29,8 @@ class Config(GANConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.clip_method == "none" and self.clip != Config.clip:
+            raise ValueError("clip is a bound on weights that clip_method none does not clip.")
         if self.penalty_weight and self.critic_norm == "batch":
             raise ValueError(
                 "A penalty is of each image's gradient, which batch normalisation mixes with the "

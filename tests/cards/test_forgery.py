@@ -142,6 +142,15 @@ def test_a_forged_number_does_not_hold(copy, capsys):
     assert "does not hold" in capsys.readouterr().err
 
 
+def test_what_the_card_needs_and_lacks_does_not_hold(copy):
+    (copy / "samples.png").unlink()
+    edit(copy / "metadata.json", lambda metadata: metadata["files"].pop("samples.png"))
+    assert "samples" in failures(copy, quick=True)[0]
+    edit(copy / "metadata.json", lambda metadata: metadata.pop("dataset"))
+    *_, last = verification.verify(copy, True, progress=False)
+    assert last == verification.Check("card", False, "metadata.json lacks dataset")
+
+
 def test_a_chosen_picture_does_not_hold(copy):
     published = np.array(Image.open(copy / "samples.png"))
     change = 1 if published[10, 10] < 128 else -1

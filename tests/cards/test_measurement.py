@@ -134,6 +134,8 @@ def test_a_model_that_keras_saved_beside_published_ones_has_no_card(measured, tm
 
 
 def test_mistakes_are_said(home):
+    with pytest.raises(ValueError, match="There is no model 'mine'; none is known here"):
+        cards.measure("mine", ["test"], home / "elsewhere")
     with pytest.raises(ValueError, match="no model 'tiny_fmnits'; did you mean tiny_fmnist"):
         cards.measure("tiny_fmnits", ["test"])
     accepted = "no 'fast' to measure of tiny_fmnist; accepted are neighbours, test, train, quick"

@@ -204,3 +204,8 @@ def test_every_weight_but_the_ways_to_images_is_shared_by_stages(gan):
     assert kinds.count(zoo.layers.EqualizedUpsampleConv2D) == 3
     assert kinds.count(zoo.layers.EqualizedDense) == 1
     assert kinds.count(keras.layers.Conv2D) == 0
+
+
+def test_a_bound_below_the_width_is_refused():
+    with pytest.raises(ValueError, match="A bound of 2 channels is below the width, 4"):
+        zoo.GAN("progan", SMALL | {"max_width": 2})

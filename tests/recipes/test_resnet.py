@@ -40,3 +40,9 @@ def test_a_bound_below_the_width_is_refused(bound):
     config = {"width": 16, "discriminator_width": 16, bound: 8}
     with pytest.raises(ValueError, match="A bound of 8 channels is below the width, 16"):
         zoo.GAN("sngan", config)
+
+
+@pytest.mark.parametrize("size", [7, 31])
+def test_a_size_that_cannot_be_halved_is_refused(size):
+    with pytest.raises(ValueError, match=f"must be even and at least 8, but is {size}"):
+        zoo.GAN("sngan", {"image_size": size})

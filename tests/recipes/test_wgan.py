@@ -65,3 +65,15 @@ def test_defaults_are_the_papers():
     assert (config.clip, config.n_critic, config.batch_size) == (0.01, 5, 64)
     assert (config.generator_learning_rate, config.discriminator_learning_rate) == (5e-5, 5e-5)
     assert config.optimizer == "rmsprop"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"beta_1": 0.5}, "beta_1 is Adam's, and the optimizer is rmsprop"),
+        ({"clip": 1.0, "clip_method": "none"}, "clip is a bound on weights that clip_method none"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        zoo.GAN("wgan", config)
