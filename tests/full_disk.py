@@ -35,7 +35,7 @@ def main(folder, dataset):
     assert reason in last
     assert "Traceback" not in printed
     for state in run.states():
-        train_state.check_digests(state)
+        train_state.check_state(state)
     assert not run.half_written()
 
     if mounted:

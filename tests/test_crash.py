@@ -71,7 +71,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(server, tmp_path, pyt
         run.kill()
         assert run.in_save() or kill % 2 == 0
         for state in run.states():
-            train_state.check_digests(state)
+            train_state.check_state(state)
     assert_same(run.complete(), Run(server, tmp_path / "whole", steps=steps).complete())
 
 

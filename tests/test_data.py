@@ -191,7 +191,7 @@ def test_a_split_leaves_images_to_train_on(pictures):
     ("images", "labels", "message"),
     [
         (np.zeros((2, 8, 8, 2), np.uint8), None, "uint8 of shape"),
-        (np.zeros((0, 8, 8, 1), np.uint8), None, "no images to train on"),
+        (np.zeros((0, 8, 8, 1), np.uint8), None, "the array is empty"),
         (np.zeros((2, 8, 8, 1), np.uint8), [1], "Labels must be 2 integers"),
         (np.zeros((2, 8, 8, 1), np.uint8), [0.5, 1], "Labels must be 2 integers"),
     ],

@@ -129,7 +129,7 @@ def test_restore_gives_up_after_as_many_times_as_it_is_told(config, tmp_path, ca
         training.train_gan("wgan_gp", config, tmp_path / "run")
     assert capsys.readouterr().out.count("back to step 0 with half the learning rates") == 2
     assert saved_steps(tmp_path / "run") == [0]
-    train_state.check_digests(tmp_path / "run" / "state" / "step_0000000")
+    train_state.check_state(tmp_path / "run" / "state" / "step_0000000")
 
 
 def warnings_of(config, epochs):

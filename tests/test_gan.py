@@ -190,11 +190,8 @@ def test_u_moves_once_for_a_discriminator_update(tiny, pictures):
 
 
 def test_mixed_precision_keeps_scores_and_losses_in_float32(tiny, pictures):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with policy.dtype_policy("mixed_bfloat16"):
         gan = zoo.GAN("wgan_gp", tiny)
-    finally:
-        keras.config.set_dtype_policy("float32")
     assert gan.discriminator.output.dtype == "float32"
     assert gan.generator.output.dtype == "float32"
     gan.compile()

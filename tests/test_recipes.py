@@ -10,7 +10,7 @@ import pytest
 from absl import flags
 
 import zoo
-from zoo import cli, files, registry
+from zoo import cli, files, policy, registry
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -85,11 +85,8 @@ def test_image_shapes(recipe, config, size, channels):
 
 
 def test_mixed_precision_ends_in_float32(recipe, config):
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with policy.dtype_policy("mixed_bfloat16"):
         model = registry.build(recipe, config)
-    finally:
-        keras.config.set_dtype_policy("float32")
     for network in (getattr(model, name) for name in model.networks):
         assert {output.dtype for output in keras.tree.flatten(network.output)} == {"float32"}
         assert "bfloat16" in {layer.compute_dtype for layer in network.layers}

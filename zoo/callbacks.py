@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from zoo import images as pictures
+from zoo import sampling
 from zoo.console import format_duration
 from zoo.layers import spectral_norm_layers, spectral_norm_value
 
@@ -26,12 +27,11 @@ class SampleGrid(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
-        labels = None
-        if classes := self.model.config.num_classes:
-            labels = [i % classes for i in range(self.n)]
+        config = self.model.config
+        labels = sampling.in_turn(config, self.n)
         images = self.model.sample(self.n, seed=self.seed, labels=labels)
         path = self.folder / f"step_{self.model.step:07d}.png"
-        pictures.save_grid(path, images, columns=classes or None)
+        pictures.save_grid(path, images, columns=config.num_classes or None)
 
 
 def save_film(path, folder, frames=60):

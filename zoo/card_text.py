@@ -21,6 +21,11 @@ def missing(metadata):
     return sorted(lacking | set(kind.missing_numbers(metadata)))
 
 
+def absent(metadata):
+    """Returns the names of facts without which there is no card; own pictures have no metrics."""
+    return sorted({*REQUIRED} - {"metrics", *metadata})
+
+
 def front_matter(metadata):
     """Returns the YAML that the Hub reads: licence, library, data, metrics."""
     from huggingface_hub import ModelCardData

@@ -11,7 +11,7 @@ REPOSITORY_OWNER = "keras-gan-zoo"
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 SAMPLE_SEED = 0
 PICTURED = ("neighbours", "classes")  # measurements with a picture of their own
-UNPINNED = ("metadata.json", "README.md", "__init__.py")  # by metadata.json itself
+UNPINNED = ("metadata.json", "README.md")  # by metadata.json itself
 
 
 def publish(name, workdir, checkpoints=None, best=False):
@@ -303,9 +303,9 @@ def _gan_facts(model, folder, _):
 
 def showcase(model):
     """Returns the 64 images of a GAN's card; a conditional model shows its classes in turn."""
-    classes = model.config.num_classes
-    labels = [i % classes for i in range(64)] if classes else None
-    return model.sample(64, seed=SAMPLE_SEED, labels=labels)
+    from zoo import sampling
+
+    return model.sample(64, seed=SAMPLE_SEED, labels=sampling.in_turn(model.config, 64))
 
 
 def _classifier_facts(model, _, metadata):

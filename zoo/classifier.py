@@ -71,7 +71,7 @@ class Classifier(RecipeModel):
             return self.classifier.predict_on_batch(to_float(batch))[name]
 
         shape = self.config.image_shape
-        if data.is_source(images):
+        if isinstance(images, data.Images):
             images = images.resized(shape)[np.arange(len(images))]
         label = f"{name}:" if verbose not in (0, False, "auto") else None
         images = check_images(images, shape)
@@ -105,8 +105,7 @@ class Classifier(RecipeModel):
         self.test_on_batch(images, np.zeros(1, np.int32))
 
     def where_diverged(self, wrong):
-        backend.sync(self)
-        return self.step, f"the {wrong[0]}"
+        return f"the {wrong[0]}"
 
     def fit(self, x, y=None, *, validation_data=None, **kwargs):
         """Trains on images and labels; see `zoo.model.RecipeModel.fit`.

@@ -59,8 +59,9 @@ def define_flags(Config, flag_values):
         float: flags.DEFINE_float,
         str: flags.DEFINE_string,
     }
+    defaults = Config()
     for field in dataclasses.fields(Config):
-        default, choices = getattr(Config(), field.name), field.metadata.get("choices")
+        default, choices = getattr(defaults, field.name), field.metadata.get("choices")
         help = field.metadata["help"] + (
             f" One of {', '.join(map(str, choices))}." if choices else ""
         )
@@ -119,14 +120,12 @@ def parser():
     sub = command(sample, "write generated images")
     _model_argument(sub)
     sub.add_argument("--n", type=int, help="how many (default: 64, or one per label)")
-    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
     sub.add_argument("--labels", help="classes, such as 3 or 0,1,2; conditional models only")
     _sampling_arguments(sub, "samples.png", "picture of a grid, or .npz of uint8 images")
 
     sub = command(interpolate, "write an animation between two latents")
     _model_argument(sub)
     sub.add_argument("--steps", type=int, default=32, help="images of the walk (default: 32)")
-    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
     sub.add_argument("--label", help="class, or 2,7 to walk between two; conditional models only")
     _sampling_arguments(sub, "walk.gif", "animation, .gif or .webp")
 
@@ -155,6 +154,7 @@ def _model_argument(sub):
 
 
 def _sampling_arguments(sub, out, help):
+    sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
     sub.add_argument("--truncation", type=float, default=1.0, help="in (0, 1] (default: 1)")
     sub.add_argument("--out", default=out, help=f"{help} (default: {out})")
 

@@ -48,10 +48,6 @@ def _measuring_arguments(sub):
     )
     sub.add_argument("--seed", type=int, default=0, help="same seed, same images (default: 0)")
     sub.add_argument("--json", metavar="FILE", help="file to write the numbers to")
-    _extractor_arguments(sub)
-
-
-def _extractor_arguments(sub):
     sub.add_argument(
         "--extractor", default="inception", help="inception, classifier or a classifier's name"
     )

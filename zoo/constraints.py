@@ -23,7 +23,9 @@ class WeightClip(keras.constraints.Constraint):
     """
 
     def __init__(self, c=0.01):
-        self.c = _positive(c)
+        if not c > 0:
+            raise ValueError(f"the clipping bound c must be above 0; received {c}.")
+        self.c = float(c)
 
     def __call__(self, w):
         return ops.clip(w, -self.c, self.c)
@@ -95,9 +97,3 @@ class SpectralNormConstraint(keras.constraints.Constraint):
 
     def get_config(self):
         return {"iterations": self.iterations, "output_axis": self.output_axis, "seed": self.seed}
-
-
-def _positive(c):
-    if not c > 0:
-        raise ValueError(f"the clipping bound c must be above 0; received {c}.")
-    return float(c)

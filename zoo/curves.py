@@ -1,6 +1,5 @@
 """The training curves of a card."""
 
-import io
 import math
 
 from zoo import files
@@ -39,10 +38,8 @@ def save_curves(path, rows):
         ax.grid(alpha=0.3)
         if len(names) > 1:
             ax.legend(fontsize=7)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=100, format="png", metadata={"Software": None})
     with files.atomic_path(path) as temporary:
-        temporary.write_bytes(picture.getvalue())
+        figure.savefig(temporary, dpi=100, format="png", metadata={"Software": None})
 
 
 def import_figure():

@@ -14,11 +14,24 @@ from PIL import Image
 from zoo import files, pictures
 
 NAMED = {"fashion_mnist": (28, 28, 1), "cifar10": (32, 32, 3)}
+SPLITS = ("train", "test")
 ARRAY = "array"  # source of images that come from nowhere
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
-class ArrayImages:
+class Images:
+    """What all data sources are: `len`, `labels`, `source` and uint8 images by index.
+
+    Attributes:
+        labels: int32 (N,), or None.
+        class_names: Names of the classes, where their folders have some.
+        stray: A picture that lies in no class, beside those that do.
+    """
+
+    labels, class_names, stray = None, (), None
+
+
+class ArrayImages(Images):
     """Images in memory.
 
     Args:
@@ -40,7 +53,7 @@ class ArrayImages:
                 f"{images.dtype} of shape {images.shape}."
             )
         if not len(images):
-            raise ValueError("There are no images to train on: the array is empty.")
+            raise ValueError("There are no images: the array is empty.")
         if labels is not None:
             labels = np.asarray(labels)
             if labels.shape != (len(images),) or not np.issubdtype(labels.dtype, np.integer):
@@ -67,7 +80,7 @@ class ArrayImages:
         return ArrayImages(resized, self.labels, self.source)
 
 
-class FolderImages:
+class FolderImages(Images):
     """A folder of pictures, read from disk batch by batch: it may be larger than memory.
 
     Pictures in subfolders are labelled by the alphabetical rank of their subfolder. Other files are
@@ -91,13 +104,14 @@ class FolderImages:
             raise FileNotFoundError(
                 f"There are no pictures ({', '.join(SUFFIXES)}) in the folder {str(folder)!r}."
             )
-        classes = [path.relative_to(self.folder).parts[0] for path in self.paths]
-        self.class_names = sorted({c for c, p in zip(classes, self.paths) if c != p.name})
-        self.labels = self.stray = None
-        if self.class_names:
-            self.stray = next((c for c in classes if c not in self.class_names), None)
-        if self.class_names and not self.stray:
-            self.labels = np.array([self.class_names.index(c) for c in classes], np.int32)
+        folders = [path.relative_to(self.folder).parts[:-1] for path in self.paths]
+        loose = [path.name for path, parts in zip(self.paths, folders) if not parts]
+        self.class_names = sorted({parts[0] for parts in folders if parts})
+        if self.class_names and loose:
+            self.stray = loose[0]
+        elif self.class_names:
+            ranks = [self.class_names.index(parts[0]) for parts in folders]
+            self.labels = np.array(ranks, np.int32)
 
     def __len__(self):
         return len(self.paths)
@@ -138,7 +152,7 @@ def _pictures_below(folder, above=()):
             yield path
 
 
-class Subset:
+class Subset(Images):
     """Some images of a data source.
 
     Args:
@@ -238,8 +252,7 @@ def exported(name, split):
 
 
 def _load_named(name, split):
-    if split not in ("train", "test"):
-        raise ValueError(f"split must be 'train' or 'test', but is {split!r}.")
+    check_split(split)
     backend, file = keras.backend.backend(), exported(name, split)
     if backend == "tensorflow":
         import tensorflow_datasets as tfds
@@ -258,9 +271,11 @@ def _load_named(name, split):
     return images
 
 
-def is_source(x):
-    """Whether `x` is a data source of the zoo, as `load` returns it."""
-    return isinstance(x, (ArrayImages, FolderImages, Subset))
+def check_split(split):
+    """Returns the name of a split of the named sets; a `ValueError` for what is none."""
+    if split not in SPLITS:
+        raise ValueError(f"split must be 'train' or 'test', but is {split!r}.")
+    return split
 
 
 def as_images(x, y=None):
@@ -274,7 +289,7 @@ def as_images(x, y=None):
         raise ValueError(
             f"Images are an array or a data source, such as zoo.data.load({str(x)!r})."
         )
-    if not is_source(x):
+    if not isinstance(x, Images):
         if not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):
             raise ValueError(
                 "Images are an array or a data source, from which the zoo makes its own batches, "
@@ -289,8 +304,7 @@ def as_images(x, y=None):
 def check_labelled(images, classes):
     """Raises a `ValueError` unless every image has a label in [0, classes)."""
     if images.labels is None:
-        stray = getattr(images, "stray", None)
-        but = f", but {stray!r} lies in none" if stray else ""
+        but = f", but {images.stray!r} lies in none" if images.stray else ""
         raise ValueError(
             f"This model learns classes: it needs labels (class subfolders, or `y`){but}."
         )

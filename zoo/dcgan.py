@@ -41,7 +41,8 @@ def discriminator(config, norm="none", constraint=None):
         constraint: A `keras.constraints.Constraint` of every trainable weight, or None.
 
     Raises:
-        ValueError: For group normalisation of a width that its 8 groups do not divide.
+        ValueError: For group normalisation of a width that 4 does not divide: its 8 groups are of
+            twice as many channels and more.
     """
     width = config.width
     if norm == "group" and width % 4:

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from zoo import backend
+
 TERMS = ("real_score", "fake_score", "penalty", "d_loss", "g_loss")  # as a step computes them
 NONE = 1e9
 
@@ -82,7 +84,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong:
-            raise DivergenceError(*self.model.where_diverged(wrong))
+            backend.sync(self.model)
+            raise DivergenceError(self.model.step, self.model.where_diverged(wrong))
 
     def on_epoch_end(self, epoch, logs=None):
         check_finite(self.model, self.model.step)

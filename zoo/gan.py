@@ -63,7 +63,7 @@ class GAN(RecipeModel):
         """Generates images.
 
         Args:
-            n: How many; with `labels` their number by default.
+            n: How many; by default as many as there are `labels`, or 1.
             seed: Same seed, same images, on every backend. None draws fresh ones.
             labels: One class for all or one per image; conditional models only. Drawn uniformly
                 when not given.
@@ -93,6 +93,9 @@ class GAN(RecipeModel):
 
         Returns:
             uint8 array of shape (steps, H, W, C).
+
+        Raises:
+            ValueError: As `sample`.
         """
         latents, labels = sampling.walk(self.config, steps, seed, label, truncation)
         return sampling.generate(self.generator, latents, labels, batch_size)
@@ -168,8 +171,7 @@ class GAN(RecipeModel):
         return make_optimizers(self.config, scale)
 
     def where_diverged(self, wrong):
-        backend.sync(self)
-        return self.step, self.first_non_finite.in_words() or wrong[0]
+        return self.first_non_finite.in_words() or wrong[0]
 
     @property
     def images_per_step(self):

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 
 from zoo import files
-from zoo.files import atomic_path
 
 
 def grid(images, columns=None, gap=2):
@@ -45,7 +44,7 @@ def save_grid(path, images, columns=None, scale=1):
     Raises:
         ValueError: If Pillow writes no such format.
     """
-    with atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         _save(to_picture(grid(images, columns), scale), temporary, "a picture, such as .png")
 
 
@@ -72,7 +71,7 @@ def _save(picture, path, kind, **options):
 
 def save_npz(path, **arrays):
     """Writes arrays as a compressed `.npz` file."""
-    with atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         np.savez_compressed(temporary, **arrays)
 
 
@@ -80,7 +79,7 @@ def save_animation(path, images, scale=4, milliseconds=80, back=True):
     """Writes images (N, H, W, C) as an endless GIF (or WebP) that runs forth, and `back`."""
     images = (*images, *images[-2:0:-1]) if back else images
     frames = [to_picture(image, scale) for image in images]
-    with atomic_path(path) as temporary:
+    with files.atomic_path(path) as temporary:
         frame, *rest = frames
         options = {"append_images": rest, "duration": milliseconds, "loop": 0}
         _save(frame, temporary, "an animation, such as .gif", save_all=True, **options)

@@ -105,7 +105,7 @@ def test_images(config, learnt):
             "takes other pictures."
         )
     images = data.load(config.test_dataset)
-    names = getattr(images, "class_names", [])
+    names = images.class_names
     if learnt and names and names != [*learnt]:
         raise ValueError(
             f"{config.test_dataset!r} has the classes {', '.join(names)}, but the classifier "

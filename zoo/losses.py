@@ -10,8 +10,8 @@ dtype of the scores.
 from keras import ops
 
 
-def _mean(x):
-    return ops.mean(ops.cast(x, "float32"))
+def _float32(scores):
+    return ops.cast(scores, "float32")
 
 
 def wasserstein(signs, scores):
@@ -24,7 +24,7 @@ def wasserstein(signs, scores):
         signs: +1 or -1, a scalar or one per score.
         scores: Discriminator outputs, shape (N,) or (N, 1).
     """
-    scores, signs = ops.cast(scores, "float32"), ops.cast(signs, "float32")
+    scores, signs = _float32(scores), _float32(signs)
     if len(signs.shape):  # (N,) times (N, 1) would be (N, N)
         signs = ops.reshape(signs, ops.shape(scores))
     return -ops.mean(signs * scores)
@@ -42,29 +42,29 @@ def wasserstein_generator(fake_scores):
 
 def hinge_discriminator(real_scores, fake_scores):
     """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Miyato et al. 2018, Equation 16)."""
-    real_scores, fake_scores = (ops.cast(s, "float32") for s in (real_scores, fake_scores))
-    return _mean(ops.relu(1.0 - real_scores)) + _mean(ops.relu(1.0 + fake_scores))
+    real_margin, fake_margin = 1.0 - _float32(real_scores), 1.0 + _float32(fake_scores)
+    return ops.mean(ops.relu(real_margin)) + ops.mean(ops.relu(fake_margin))
 
 
 def hinge_generator(fake_scores):
     """-E[D(fake)] (Miyato et al. 2018, Equation 17)."""
-    return -_mean(fake_scores)
+    return -ops.mean(_float32(fake_scores))
 
 
 def minimax_discriminator(real_scores, fake_scores):
     """-E[log s(D(real))] - E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014)."""
-    real_scores, fake_scores = (ops.cast(s, "float32") for s in (real_scores, fake_scores))
-    return _mean(ops.softplus(-real_scores)) + _mean(ops.softplus(fake_scores))
+    real_scores, fake_scores = _float32(real_scores), _float32(fake_scores)
+    return ops.mean(ops.softplus(-real_scores)) + ops.mean(ops.softplus(fake_scores))
 
 
 def minimax_generator(fake_scores):
     """E[log(1 - s(D(fake)))], s the sigmoid (Goodfellow et al. 2014, Equation 1)."""
-    return -_mean(ops.softplus(ops.cast(fake_scores, "float32")))
+    return -ops.mean(ops.softplus(_float32(fake_scores)))
 
 
 def non_saturating_generator(fake_scores):
     """-E[log s(D(fake))], s the sigmoid (Goodfellow et al. 2014, Section 3)."""
-    return _mean(ops.softplus(-ops.cast(fake_scores, "float32")))
+    return ops.mean(ops.softplus(-_float32(fake_scores)))
 
 
 LOSSES = {

@@ -75,32 +75,16 @@ def measure(folder, protocol, *, dtype="float32", inception=None, progress=True)
         raise ValueError(f"There is no protocol {protocol!r}; accepted are {', '.join(PROTOCOLS)}.")
     plan = PROTOCOLS[protocol]
     _check_record(folder, read(folder))
-    weights = files.sha256(folder / hub.WEIGHTS)
-    model = hub.load_folder(folder)
-    dataset = model.config.dataset
-    check_measurable(dataset)
     if plan.extractor == "classifier":
         dtype = "float32"
-    extractor = extractors.get(plan.extractor, dataset, dtype, inception)
-    name = f"{folder.name}-{weights[:8]}-seed{{}}-{plan.samples}"
-    options = {"extractor": extractor, "progress": progress}
-    if plan.pooled:
-        results = [_pooled(model, plan, extractor, name, progress)]
-    else:
-        results = [
-            evaluation.evaluate(
-                model,
-                plan.metrics,
-                plan.samples,
-                plan.split,
-                seed=seed,
-                cache=name.format(seed),
-                **options,
-            )
-            for seed in plan.seeds
-        ]
-    floor = _floor(model, plan, options) if plan.floor else None
-    _check_weights(folder, weights)
+    with unchanged(folder) as weights:
+        model = hub.load_folder(folder)
+        check_measurable(model.config.dataset)
+        extractor = extractors.get(plan.extractor, model.config.dataset, dtype, inception)
+        name = f"{folder.name}-{weights[:8]}-seed{{}}-{plan.samples}"
+        options = {"extractor": extractor, "progress": progress}
+        results = _samples(model, plan, name, options)
+        floor = _floor(model, plan, options) if plan.floor else None
     record = read(folder)
     _check_record(folder, record)
     if record.get("weights") != weights:
@@ -121,18 +105,28 @@ def check_measurable(dataset):
 
 @contextlib.contextmanager
 def unchanged(folder):
-    """Raises a `ValueError` if other weights were published in `folder` within the block."""
+    """Raises a `ValueError` if other weights are published in `folder` within the block.
+
+    Gives the sha256 of the weights.
+    """
     weights = files.sha256(folder / hub.WEIGHTS)
-    yield
-    _check_weights(folder, weights)
-
-
-def _check_weights(folder, digest):
-    if files.sha256(folder / hub.WEIGHTS) != digest:
+    yield weights
+    if files.sha256(folder / hub.WEIGHTS) != weights:
         raise ValueError(f"{folder.name} was published anew while it was measured: measure again.")
 
 
-def _pooled(model, plan, extractor, name, progress):
+def _samples(model, plan, name, options):
+    """The measurements of every seed, or the one of all seeds together."""
+    if plan.pooled:
+        return [_pooled(model, plan, name, **options)]
+    what = (model, plan.metrics, plan.samples, plan.split)
+    return [
+        evaluation.evaluate(*what, seed=seed, cache=name.format(seed), **options)
+        for seed in plan.seeds
+    ]
+
+
+def _pooled(model, plan, name, extractor, progress):
     """One measurement of the images of all seeds together."""
     parts = [subjects.open_subject(model, plan.samples, seed) for seed in plan.seeds]
     reference = subjects.open_reference(plan.split, parts)

@@ -23,7 +23,7 @@ class RecipeModel(keras.Model):
     A subclass names its `networks`: the recipe's `model.py` builds each by `build_<network>`, and
     the model has each as an attribute. Its `batches(images, first_step)` yields what each training
     step takes, from `first_step` on, endlessly; `make_optimizer(scale)` is its config's, for a run;
-    and `where_diverged(names)` tells (step, term) of the first number that was not finite, given
+    and `where_diverged(names)` tells the term that was the first not to be finite, given
     the names of the logs that are not.
 
     Args:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo import data, images
+from zoo import data, images, sampling
 from zoo.metrics import collect, extractors
 from zoo.metrics.precision_recall import nearest
 
@@ -31,7 +31,7 @@ def check(model, path, *, progress=True):
     training, test = (
         data.load(config.dataset, split).resized(config.image_shape) for split in ("train", "test")
     )
-    samples = model.sample(MEASURED, seed=0, labels=_labels(config))
+    samples = model.sample(MEASURED, seed=0, labels=sampling.in_turn(config, MEASURED))
     (space, digest), embed = _space(config, progress)
     pool = embed(training.images, f"{config.dataset}-train")
     indices, distances = nearest(embed(samples), pool)
@@ -46,10 +46,6 @@ def check(model, path, *, progress=True):
         "sample_distance": float(np.median(distances)),
         "test_distance": float(np.median(usual)),
     }
-
-
-def _labels(config):
-    return np.arange(MEASURED) % config.num_classes if config.num_classes else None
 
 
 def _space(config, progress):

@@ -3,14 +3,14 @@
 import struct
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 
 # What Pillow raises for a file that is damaged, of another kind or too large to be meant.
 NO_PICTURE = (
     *(OSError, SyntaxError, ValueError, TypeError, struct.error),
     Image.DecompressionBombError,
 )
-# How to put a picture upright, by its EXIF orientation.
+# How to put a picture upright, by its EXIF orientation; Pillow's own fails where EXIF is odd.
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -51,11 +51,7 @@ def to_array(picture, shape):
         picture = Image.alpha_composite(white, picture)
     picture = picture.convert("L" if channels == 1 else "RGB")
     if picture.size != (width, height):
-        scale = min(picture.width / width, picture.height / height)
-        left, top = (picture.width - scale * width) / 2, (picture.height - scale * height) / 2
-        box = (left, top, left + scale * width, top + scale * height)
-        box = np.clip(box, 0, (*picture.size, *picture.size))  # against rounding
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS, tuple(box))
+        picture = ImageOps.fit(picture, (width, height), Image.Resampling.LANCZOS)
     return np.asarray(picture, np.uint8).reshape(shape)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo import images
+from zoo import images, sampling
 from zoo.metrics import extractors
 
 COUNT = 1000
@@ -37,11 +37,10 @@ def check(model, path, *, progress=True):
 
 def accuracy(model, seed=0):
     """Returns the facts of `check` without the picture."""
-    classes = model.config.num_classes
-    if not classes:
+    labels = sampling.in_turn(model.config, COUNT)
+    if labels is None:
         raise ValueError(f"The model {model.name!r} is unconditional: it has no classes.")
     classifier = extractors.get("classifier", model.config.dataset)
-    labels = np.arange(COUNT) % classes
     samples = model.sample(COUNT, seed=seed, labels=labels)
     recognised = classifier.predict(samples).argmax(axis=1) == labels
     return {
@@ -50,5 +49,7 @@ def accuracy(model, seed=0):
         "seed": seed,
         "count": COUNT,
         "accuracy": float(recognised.mean()),
-        "of_class": [float(recognised[labels == i].mean()) for i in range(classes)],
+        "of_class": [
+            float(recognised[labels == i].mean()) for i in range(model.config.num_classes)
+        ],
     }

@@ -81,6 +81,8 @@ def list_models(pattern="*"):
 def info(name):
     """Returns one published model's facts: its `metadata.json`, as a dict.
 
+    Of a model that did not come along it returns what the index has.
+
     Raises:
         ValueError: For an unknown name, with the nearest ones.
     """

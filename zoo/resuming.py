@@ -89,7 +89,7 @@ def _check_images(config, images, earlier, workdir):
     if images == began:
         return
     counts = f"{began['count']:,} pictures then, {images['count']:,} now"
-    if config.to_dict().get("holdout"):
+    if getattr(config, "holdout", 0):
         raise ValueError(
             f"{config.dataset!r} is not as the run in {str(workdir)!r} has seen it ({counts}), and "
             "what was held out would be learnt from: choose another --workdir."
@@ -103,7 +103,7 @@ def _check_images(config, images, earlier, workdir):
 
 def _warn_of_leak(config, inherited, images):
     """Warns where the model that a run starts from has learnt images that are held out now."""
-    if inherited.get("dataset") != config.dataset or not config.to_dict().get("holdout"):
+    if inherited.get("dataset") != config.dataset or not getattr(config, "holdout", 0):
         return
     same = {name: inherited[name] for name in ("seed", "holdout")}
     learnt = starting.stated(config.start_from, "images") or images
@@ -122,7 +122,7 @@ def _classes(config, images, earlier, workdir):
     Raises:
         ValueError: If the run in `workdir` has learnt other classes from that folder.
     """
-    names = getattr(images, "class_names", [])
+    names = images.class_names
     if not (names and config.num_classes):
         return {}
     learnt = (earlier or {}).get("class_names", names)

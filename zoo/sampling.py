@@ -41,6 +41,11 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
     return latents * np.float32(truncation), one_hot(config, labels, n)
 
 
+def in_turn(config, n):
+    """Returns integer labels (n,), the classes in turn; None of an unconditional model."""
+    return np.arange(n) % config.num_classes if config.num_classes else None
+
+
 def check_positive(n, name, least=1):
     """Raises a `ValueError` unless `n` is an integer of at least `least`."""
     if not isinstance(n, (int, np.integer)) or n < least:

@@ -10,7 +10,6 @@ from PIL import Image
 from zoo import batching, data, hub, pictures, registry, sampling
 
 SAMPLES = 10_000
-SPLITS = ("train", "test")
 _BLOCK = 500  # images read at a time
 
 
@@ -108,13 +107,7 @@ def data_source(text):
         return text, None
     if text.endswith(".npz"):
         return f"npz:{text}", None
-    return (kind, _split(rest or "test")) if kind in data.NAMED else None
-
-
-def _split(split):
-    if split not in SPLITS:
-        raise ValueError(f"split must be 'train' or 'test', but is {split!r}.")
-    return split
+    return (kind, data.check_split(rest or "test")) if kind in data.NAMED else None
 
 
 def _of_model(model, name, samples, seed):
@@ -206,7 +199,7 @@ def open_reference(reference, subjects):
         images = data.as_images(reference).resized(shape)
         source = images.source if images.source in data.NAMED else "images"
         return Reference(source, None, lambda: Blocks(images), None)
-    if reference in SPLITS:
+    if reference in data.SPLITS:
         source = _training_source(subjects)
         if source == data.ARRAY:
             raise ValueError(
@@ -229,7 +222,7 @@ def open_reference(reference, subjects):
         reference = found
     source, split = reference
     named = source in data.NAMED
-    split = _split(split) if named else None
+    split = data.check_split(split) if named else None
 
     def blocks():
         return Blocks(data.load(source, *([split] if named else [])).resized(shape))

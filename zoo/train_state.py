@@ -57,7 +57,7 @@ class TrainState(keras.callbacks.Callback):
         states = runs.states(self.workdir)
         for folder in reversed(states):
             try:
-                check_digests(folder)
+                check_state(folder)
                 record = files.read_json(folder / RECORD)
             except (OSError, ValueError) as error:
                 warnings.warn(f"{str(folder)!r} is damaged, {error}", stacklevel=2)
@@ -169,7 +169,7 @@ def write_digests(folder):
     files.write_text(folder / DIGESTS, "".join(lines))
 
 
-def check_digests(folder):
+def check_state(folder):
     """Raises a `ValueError` or `OSError` unless all files of a folder are as they were written."""
     lines = (folder / DIGESTS).read_text(encoding="utf-8").splitlines()
     stated = {name: digest for digest, name in (line.split("  ") for line in lines)}

@@ -148,7 +148,7 @@ def _train(recipe, config, workdir, prepare):
 def _finished(model, config, workdir):
     """Returns the model of a run that has ended; what tests it may still be named."""
     facts = files.read_json(workdir / "run.json")
-    test_dataset = config.to_dict().get("test_dataset")
+    test_dataset = getattr(config, "test_dataset", "")
     if test_dataset and facts["config"]["test_dataset"] != test_dataset:
         facts["config"]["test_dataset"] = test_dataset
         files.write_json(workdir / "run.json", facts)

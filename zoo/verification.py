@@ -60,8 +60,7 @@ def verify(name, quick=False, *, inception=None, progress=True):
     yield (check := _files(folder, digests | stated))
     if not check.holds:
         return
-    required = set(card_text.REQUIRED) - {"metrics"}  # of which own pictures have none
-    if absent := sorted(required - set(metadata)):
+    if absent := card_text.absent(metadata):
         yield Check("card", False, f"metadata.json lacks {', '.join(absent)}")
         return
     yield _card(folder, metadata)

@@ -39,7 +39,7 @@ def compare(comparison, workdir):
         ValueError: If Matplotlib is missing, or there are no test images of the same classes.
     """
     curves.import_figure()  # before the hours of work, not after
-    learnt = getattr(data.load(comparison.dataset), "class_names", ())
+    learnt = data.load(comparison.dataset).class_names
     images = labelled.test_images(comparison, learnt)
     workdir, rows = pathlib.Path(workdir), []
     for config in configs(comparison):

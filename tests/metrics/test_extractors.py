@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import data, registry
+from zoo import data, policy, registry
 from zoo.metrics import classifier_features, extractors, features
 
 
@@ -102,12 +102,9 @@ def test_a_run_in_half_precision_measures_in_full(published):
     """The cache knows extractors by their weights: the numbers must not depend on the policy."""
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), dtype=np.uint8)
     expected = published.features(images)
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
+    with policy.dtype_policy("mixed_bfloat16"):
         found = extractors.get("classifier_tiny")(images)
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         rough = zoo.load("classifier_tiny").features(images)
-    finally:
-        keras.config.set_dtype_policy("float32")
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.abs(rough - expected).max() > 1e-3 * np.abs(expected).max(), "the policy matters"

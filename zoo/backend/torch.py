@@ -99,19 +99,18 @@ undistributed = contextlib.nullcontext
 def full_precision():
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     switches = [_rounding(cudnn, cudnn.conv), _rounding(matmul, matmul)]
-    before = [getattr(of, name) for of, name, _ in switches]
-    for of, name, exact in switches:
+    for of, name, _, exact in switches:
         setattr(of, name, exact)
     try:
         yield
     finally:
-        for (of, name, _), value in zip(switches, before):
-            setattr(of, name, value)
+        for of, name, before, _ in switches:
+            setattr(of, name, before)
 
 
 def _rounding(old, new):
-    """The switch of TF32 that is in use, (object, attribute, value of no rounding)."""
+    """The switch of TF32 that is in use: (object, attribute, value, value of no rounding)."""
     try:
-        return old, "allow_tf32", old.allow_tf32 and False
+        return old, "allow_tf32", old.allow_tf32, False
     except RuntimeError:  # PyTorch refuses the older name once the newer one was set
-        return new, "fp32_precision", "ieee"
+        return new, "fp32_precision", new.fp32_precision, "ieee"

@@ -11,7 +11,7 @@ RECTIFIER_GAIN = math.sqrt(2.0)
 
 
 class _Equalized:
-    """What the two layers share. Scaling the inputs is scaling the kernel, but not the bias."""
+    """What these layers share. Scaling the inputs is scaling the kernel, but not the bias."""
 
     def __init__(self, *args, gain=RECTIFIER_GAIN, **kwargs):
         kwargs.setdefault("kernel_initializer", keras.initializers.RandomNormal(stddev=1.0))
@@ -57,9 +57,6 @@ class EqualizedDense(_Equalized, keras.layers.Dense):
         - [Karras et al., 2018](https://arxiv.org/abs/1710.10196), section 4.1.
     """
 
-    def __init__(self, units, *, gain=RECTIFIER_GAIN, **kwargs):
-        super().__init__(units, gain=gain, **kwargs)
-
 
 @keras.saving.register_keras_serializable("zoo")
 class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
@@ -87,9 +84,6 @@ class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
     Reference:
         - [Karras et al., 2018](https://arxiv.org/abs/1710.10196), section 4.1.
     """
-
-    def __init__(self, filters, kernel_size, *, gain=RECTIFIER_GAIN, **kwargs):
-        super().__init__(filters, kernel_size, gain=gain, **kwargs)
 
 
 @keras.saving.register_keras_serializable("zoo")

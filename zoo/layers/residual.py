@@ -32,14 +32,13 @@ def _normalization(block):
     settings = {
         "momentum": block.momentum,
         "epsilon": block.epsilon,
+        "synchronized": block.synchronized,
         "dtype": block.dtype_policy,
         "trainable": block.trainable,
     }
     if block.num_classes is None and block.condition_size is None:
-        return BatchNormalization(synchronized=block.synchronized, **settings)
-    return ConditionalBatchNormalization(
-        block.num_classes, block.condition_size, synchronized=block.synchronized, **settings
-    )
+        return BatchNormalization(**settings)
+    return ConditionalBatchNormalization(block.num_classes, block.condition_size, **settings)
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -68,11 +68,13 @@ class DiscriminatorBlock(keras.layers.Layer):
         if self.downsample or input_shape[-1] != self.filters:
             self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
             self.skip_convolution.build(input_shape)
-        self.resize = _halving(self)
+        self.resize = keras.layers.AveragePooling2D(
+            2, data_format="channels_last", dtype=self.dtype_policy
+        )
         self.resize.build(input_shape)
 
     def call(self, inputs, training=None):
-        x = self.convolution_1(keras.ops.relu(inputs), training=training)
+        x = self.convolution_1(self.rectified(inputs), training=training)
         x = self.convolution_2(keras.ops.relu(x), training=training)
         # Averaging commutes with the 1 x 1 convolution, which then has a quarter of the pixels.
         skip = self.resize(inputs) if self.downsample else inputs
@@ -80,8 +82,15 @@ class DiscriminatorBlock(keras.layers.Layer):
             skip = self.skip_convolution(skip, training=training)
         return x + skip
 
+    def rectified(self, inputs):
+        """What the first convolution reads."""
+        return keras.ops.relu(inputs)
+
     def compute_output_shape(self, input_shape):
-        return _output_shape(input_shape, self.filters, self.downsample)
+        batch, height, width, _ = input_shape
+        if self.downsample:
+            height, width = (size and size // 2 for size in (height, width))
+        return (batch, height, width, self.filters)
 
     def get_config(self):
         return {
@@ -95,7 +104,7 @@ class DiscriminatorBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("zoo")
-class FirstDiscriminatorBlock(keras.layers.Layer):
+class FirstDiscriminatorBlock(DiscriminatorBlock):
     """The first block of an SNGAN discriminator, which reads the image.
 
     ```
@@ -125,36 +134,20 @@ class FirstDiscriminatorBlock(keras.layers.Layer):
     """
 
     def __init__(self, filters, spectral_norm=True, power_iterations=1, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.spectral_norm = spectral_norm
-        self.power_iterations = power_iterations
+        super().__init__(
+            filters,
+            hidden_filters=filters,
+            spectral_norm=spectral_norm,
+            power_iterations=power_iterations,
+            **kwargs,
+        )
 
-    def build(self, input_shape):
-        self.convolution_1 = _convolution(self, self.filters, 3)
-        self.convolution_1.build(input_shape)
-        self.convolution_2 = _convolution(self, self.filters, 3, kind=DownsampleConv2D)
-        self.convolution_2.build((*input_shape[:-1], self.filters))
-        self.skip_convolution = _convolution(self, self.filters, 1, gain=1.0)
-        self.skip_convolution.build(input_shape)
-        self.resize = _halving(self)
-        self.resize.build(input_shape)
-
-    def call(self, inputs, training=None):
-        x = keras.ops.relu(self.convolution_1(inputs, training=training))
-        x = self.convolution_2(x, training=training)
-        return x + self.skip_convolution(self.resize(inputs), training=training)
-
-    def compute_output_shape(self, input_shape):
-        return _output_shape(input_shape, self.filters, downsample=True)
+    def rectified(self, inputs):
+        return inputs
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "spectral_norm": self.spectral_norm,
-            "power_iterations": self.power_iterations,
-        }
+        config = super().get_config()
+        return {key: config[key] for key in config if key not in ("hidden_filters", "downsample")}
 
 
 def _convolution(block, filters, size, gain=2.0, kind=keras.layers.Conv2D):
@@ -164,14 +157,3 @@ def _convolution(block, filters, size, gain=2.0, kind=keras.layers.Conv2D):
     return SpectralNorm(
         convolution, power_iterations=block.power_iterations, trainable=block.trainable
     )
-
-
-def _halving(block):
-    return keras.layers.AveragePooling2D(2, data_format="channels_last", dtype=block.dtype_policy)
-
-
-def _output_shape(input_shape, filters, downsample):
-    batch, height, width, _ = input_shape
-    if downsample:
-        height, width = (size and size // 2 for size in (height, width))
-    return (batch, height, width, filters)

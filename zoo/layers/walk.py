@@ -20,7 +20,7 @@ def every_layer(item, seen=None):
 
 
 def copy_trainable(source, target):
-    """Freezes of a model what is frozen of another one that was built alike."""
+    """Makes the same layers of a model trainable as are of another one that was built alike."""
     pairs = zip(every_layer(source), every_layer(target), strict=True)
     # The outermost first: a layer hands what it is told to all inside it.
     for ours, theirs in sorted(pairs, key=lambda pair: -len([*every_layer(pair[0])])):

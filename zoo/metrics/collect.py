@@ -18,7 +18,8 @@ class Collected(typing.NamedTuple):
 
     Attributes:
         statistics: `zoo.metrics.frechet.Statistics`.
-        features: float32 (N, d), perhaps a memory map; None where they were not asked for.
+        features: float32 (N, d), perhaps a memory map; None where they were not asked for and are
+            not on disk.
     """
 
     statistics: frechet.Statistics

@@ -7,7 +7,6 @@ from zoo.policy import dtype_policy
 NAMES = ("inception", "classifier")
 # Of the named sets, however many others are published: all numbers are to compare.
 OWN = {"fashion_mnist": "classifier_fmnist", "cifar10": "classifier_cifar10"}
-DTYPES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def get(name, dataset=None, dtype="float32", weights=None):
@@ -29,10 +28,8 @@ def get(name, dataset=None, dtype="float32", weights=None):
     if name == "inception":
         from zoo.metrics import inception
 
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
         with dtype_policy("float32"):  # that of a training run must not change what is measured
-            return inception.Inception(weights, DTYPES[dtype])
+            return inception.Inception(weights, dtype)
     if dtype != "float32":
         raise ValueError("Only the inception extractor has another dtype than float32.")
     published = classifiers()

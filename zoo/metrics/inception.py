@@ -24,7 +24,7 @@ SIZE = 299
 FEATURES = 2048
 EPSILON = 1e-3  # of the original BatchNorms, which have no scale
 DIGEST = "4a11ce9c520f6b28db72317bb2f29a3f0561ad17100d201ea031efde79cec4a5"
-DTYPES = ("float32", "mixed_bfloat16")
+DTYPES = ("float32", "bfloat16")
 
 
 def resize_bilinear(images, size):
@@ -168,7 +168,7 @@ def inception_v3(dtype="float32"):
     """Builds the network without weights.
 
     Args:
-        dtype: "float32" or "mixed_bfloat16", the Keras dtype policy of its convolutions.
+        dtype: "float32" or "bfloat16", what its convolutions compute in.
 
     Returns:
         A functional `keras.Model` from float32 (N, 299, 299, 3) in [-1, 1) to the float32
@@ -176,8 +176,9 @@ def inception_v3(dtype="float32"):
         each BatchNorm is folded into its convolution's kernel and bias.
     """
     if dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; accepted are {', '.join(DTYPES)}.")
-    conv = functools.partial(_convolve, dtype=dtype)
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
+    policy = "mixed_bfloat16" if dtype == "bfloat16" else dtype
+    conv = functools.partial(_convolve, dtype=policy)
     inputs = keras.Input((SIZE, SIZE, 3), dtype="float32")
     x = conv(inputs, "conv", 32, 3, 2)
     x = conv(x, "conv_1", 32, 3, 1, "valid")
@@ -269,7 +270,7 @@ class Inception:
 
     Args:
         path: weights file; see `find_weights`.
-        dtype: "float32", or "mixed_bfloat16" which is faster where the hardware has bfloat16 and
+        dtype: "float32", or "bfloat16" which is faster where the hardware has bfloat16 and
             moves the FID slightly: never compare numbers of the two.
 
     Raises:
@@ -281,7 +282,7 @@ class Inception:
 
     def __init__(self, path=None, dtype="float32"):
         path = find_weights(path)
-        self.dtype = dtype.removeprefix("mixed_")
+        self.dtype = dtype
         self.name = fetch.NETWORK + ("" if dtype == "float32" else "_bfloat16")
         with channels_last():
             self._network = inception_v3(dtype)
