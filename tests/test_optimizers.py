@@ -6,7 +6,12 @@ import pytest
 
 from recipes.wgan import Config
 from zoo import registry
-from zoo.optimizers import AdversarialOptimizer, LinearDecay, make_optimizer, make_optimizers
+from zoo.optimizers import (
+    AdversarialOptimizer,
+    LinearDecay,
+    make_network_optimizer,
+    make_optimizers,
+)
 
 
 def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
@@ -21,7 +26,7 @@ def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
         expected -= rate * gradient / (np.sqrt(square) + epsilon)
 
     weight = keras.Variable(start)
-    optimizer = make_optimizer(Config(), rate, 1)
+    optimizer = make_network_optimizer(Config(), rate, 1)
     for gradient in gradients:
         optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [weight])
     moved = keras.ops.convert_to_numpy(weight) - start

@@ -6,8 +6,7 @@ import time
 import keras
 import numpy as np
 
-from zoo import images as pictures
-from zoo import sampling
+from zoo import grids, sampling
 from zoo.console import format_duration
 from zoo.layers import spectral_norm_layers, spectral_norm_value
 
@@ -31,7 +30,7 @@ class SampleGrid(keras.callbacks.Callback):
         labels = sampling.in_turn(config, self.n)
         images = self.model.sample(self.n, seed=self.seed, labels=labels)
         path = self.folder / f"step_{self.model.step:07d}.png"
-        pictures.save_grid(path, images, columns=config.num_classes or None)
+        grids.save_grid(path, images, columns=config.num_classes or None)
 
 
 def save_film(path, folder, frames=60):
@@ -42,11 +41,11 @@ def save_film(path, folder, frames=60):
         folder: The folder of the grids.
         frames: How many at most, evenly spaced.
     """
-    grids = sorted(pathlib.Path(folder).glob("step_*.png"))
-    if grids:
-        chosen = np.linspace(0, len(grids) - 1, min(frames, len(grids))).round().astype(int)
-        images = [pictures.read_picture(grids[i]) for i in chosen]
-        pictures.save_animation(path, images, scale=1, milliseconds=150, back=False)
+    paths = sorted(pathlib.Path(folder).glob("step_*.png"))
+    if paths:
+        chosen = np.linspace(0, len(paths) - 1, min(frames, len(paths))).round().astype(int)
+        images = [grids.read_picture(paths[i]) for i in chosen]
+        grids.save_animation(path, images, scale=1, milliseconds=150, back=False)
 
 
 class TensorBoard(keras.callbacks.Callback):
@@ -81,7 +80,7 @@ class TensorBoard(keras.callbacks.Callback):
         if self.real is not None:
             self._add_scores(step)
         if self.samples:
-            grid = pictures.read_picture(pathlib.Path(self.samples) / f"step_{step:07d}.png")
+            grid = grids.read_picture(pathlib.Path(self.samples) / f"step_{step:07d}.png")
             self.writer.add_image("samples", grid, step, dataformats="HWC")
         self.writer.flush()
 

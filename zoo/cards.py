@@ -295,9 +295,9 @@ def index_entry(folder):
 
 def _gan_facts(model, folder, _):
     """Writes the 64 images of the card."""
-    from zoo import images
+    from zoo import grids
 
-    images.save_grid(folder / "samples.png", showcase(model), model.config.num_classes or None)
+    grids.save_grid(folder / "samples.png", showcase(model), model.config.num_classes or None)
     return {"sample_seed": SAMPLE_SEED}
 
 

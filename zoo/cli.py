@@ -199,11 +199,10 @@ def _load_gan(name):
 
 
 def sample(arguments):
-    from zoo import files
-    from zoo import images as pictures
+    from zoo import files, grids
 
     is_array = arguments.out.endswith(".npz")
-    (files.check_parent if is_array else pictures.check_writable)(arguments.out)
+    (files.check_parent if is_array else grids.check_writable)(arguments.out)
     import_keras()
     labels = _integers("--labels", arguments.labels)
     n = arguments.n
@@ -213,16 +212,16 @@ def sample(arguments):
         n, seed=arguments.seed, labels=labels, truncation=arguments.truncation
     )
     if is_array:
-        pictures.save_npz(arguments.out, images=images)
+        grids.save_npz(arguments.out, images=images)
     else:
-        pictures.save_grid(arguments.out, images)
+        grids.save_grid(arguments.out, images)
     print(f"{len(images)} images in {arguments.out}")
 
 
 def interpolate(arguments):
-    from zoo import images as pictures
+    from zoo import grids
 
-    pictures.check_writable(arguments.out, animated=True)
+    grids.check_writable(arguments.out, animated=True)
     import_keras()
     images = _load_gan(arguments.name).interpolate(
         arguments.steps,
@@ -230,14 +229,13 @@ def interpolate(arguments):
         label=_integers("--label", arguments.label),
         truncation=arguments.truncation,
     )
-    pictures.save_animation(arguments.out, images)
+    grids.save_animation(arguments.out, images)
     print(f"{len(images)} images in {arguments.out}")
 
 
 def export(arguments):
     import_keras()
-    from zoo import data
-    from zoo import images as pictures
+    from zoo import data, grids
 
     if arguments.dataset not in data.NAMED:
         raise ValueError(
@@ -249,7 +247,7 @@ def export(arguments):
     images = data.load(arguments.dataset, arguments.split)
     if not arguments.out:
         out.parent.mkdir(parents=True, exist_ok=True)
-    pictures.save_npz(out, images=images.images, labels=images.labels)
+    grids.save_npz(out, images=images.images, labels=images.labels)
     print(f"{len(images)} images in {out}")
 
 

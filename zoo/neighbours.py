@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo import data, images, sampling
+from zoo import data, grids, sampling
 from zoo.metrics import collect, extractors
 from zoo.metrics.precision_recall import nearest
 
@@ -37,7 +37,7 @@ def check(model, path, *, progress=True):
     indices, distances = nearest(embed(samples), pool)
     _, usual = nearest(embed(test.images[:MEASURED]), pool)
     shown = [samples[:SHOWN], training[indices[:SHOWN]]]
-    images.save_grid(path, np.concatenate(shown), columns=SHOWN, scale=2)
+    grids.save_grid(path, np.concatenate(shown), columns=SHOWN, scale=2)
     return {
         "space": space,
         "digest": digest,

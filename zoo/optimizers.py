@@ -131,7 +131,7 @@ def decayed(config, learning_rate, updates_per_step=1):
     return LinearDecay(learning_rate, config.steps * updates_per_step, config.decay_from)
 
 
-def make_optimizer(config, learning_rate, updates_per_step):
+def make_network_optimizer(config, learning_rate, updates_per_step):
     """Builds one network's optimizer from the hyperparameters of a `GANConfig`."""
     learning_rate = decayed(config, learning_rate, updates_per_step)
     if config.optimizer == "rmsprop":
@@ -142,8 +142,8 @@ def make_optimizer(config, learning_rate, updates_per_step):
 def make_optimizers(config, scale=1.0):
     """Returns the `AdversarialOptimizer` of a `GANConfig`, its learning rates times `scale`."""
     return AdversarialOptimizer(
-        make_optimizer(config, scale * config.generator_learning_rate, 1),
-        make_optimizer(config, scale * config.discriminator_learning_rate, config.n_critic),
+        make_network_optimizer(config, scale * config.generator_learning_rate, 1),
+        make_network_optimizer(config, scale * config.discriminator_learning_rate, config.n_critic),
     )
 
 

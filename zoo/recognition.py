@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo import images, sampling
+from zoo import grids, sampling
 from zoo.metrics import extractors
 
 COUNT = 1000
@@ -31,7 +31,7 @@ def check(model, path, *, progress=True):
     classes = model.config.num_classes
     pairs = [(i, (i + 1) % classes) for i in range(classes)]
     walks = [model.interpolate(STEPS, seed=facts["seed"], label=pair) for pair in pairs]
-    images.save_grid(path, np.concatenate(walks), columns=STEPS, scale=2)
+    grids.save_grid(path, np.concatenate(walks), columns=STEPS, scale=2)
     return facts
 
 

@@ -12,8 +12,8 @@ from zoo import (
     data,
     evaluation,
     files,
+    grids,
     hub,
-    images,
     labelled,
     measurement,
     recognition,
@@ -135,8 +135,8 @@ def _picture(folder, model):
     """The grid of the card, drawn again."""
     if not (folder / "samples.png").is_file():
         return Check("samples", False, "there is no samples.png")
-    published = images.read_picture(folder / "samples.png").astype(int)
-    drawn = images.grid(cards.showcase(model), model.config.num_classes or None)
+    published = grids.read_picture(folder / "samples.png").astype(int)
+    drawn = grids.grid(cards.showcase(model), model.config.num_classes or None)
     if drawn.shape != published.shape:
         return Check("samples", False, f"samples.png is {published.shape}, not {drawn.shape}")
     difference = np.abs(drawn - published).max()
