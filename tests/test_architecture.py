@@ -219,8 +219,9 @@ def test_what_is_taken_of_a_module_is_there(path):
         if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ("zoo", "recipes"):
             parent = importlib.import_module(node.module)
             for alias in node.names:
-                value = getattr(parent, alias.name, None)
-                value = value or importlib.import_module(f"{node.module}.{alias.name}")
+                if not hasattr(parent, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                value = getattr(parent, alias.name)
                 if isinstance(value, types.ModuleType):
                     known[alias.asname or alias.name] = value
     for node in ast.walk(tree):

@@ -37,7 +37,7 @@ def edit_config(folder, change):
 def test_every_published_file_is_the_pinned_one():
     for name, entry in registry.index().items():
         files = {path.name for path in (registry.bundled_checkpoints() / name).iterdir()}
-        assert files == set(entry["files"]) | ({"__init__.py"} & files)
+        assert files == set(entry["files"])
         hub.check_digests(registry.bundled_checkpoints() / name, entry["files"])
 
 

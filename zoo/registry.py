@@ -56,8 +56,8 @@ def known(name, names, kind):
     if name in names:
         return name
     near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
-    hint = hint if names else "none is known here."
+    known_here = f"known are {', '.join(names)}." if names else "none is known here."
+    hint = f"did you mean {' or '.join(near)}?" if near else known_here
     raise ValueError(f"There is no {kind} {name!r}; {hint}")
 
 

@@ -123,8 +123,8 @@ def _of_model(model, name, samples, seed):
 def _of_images(images, name, samples, seed):
     if samples is not None:
         sampling.check_positive(samples, "samples")
-    if samples is not None and samples > len(images):
-        raise ValueError(f"{name} holds {len(images):,} images; {samples:,} cannot be taken.")
+        if samples > len(images):
+            raise ValueError(f"{name} holds {len(images):,} images; {samples:,} cannot be taken.")
     chosen = samples is not None and samples < len(images)
     indices = batching.order(len(images), seed, 0, samples) if chosen else np.arange(len(images))
     shape = images[indices[:1]].shape[1:]
