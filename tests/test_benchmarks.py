@@ -34,7 +34,7 @@ def test_a_recipe_is_timed_without_torch(tmp_path, monkeypatch, capsys):
     row = report["recipes"]["classifier"]
     assert row["loops"].keys() == {"zoo"}
     check_timing(row["loops"]["zoo"], 8)
-    assert 0 < row["seconds_per_batch"] < 1
+    assert row["seconds_per_batch"] > 0
     assert all(rates["keras"] > 1e6 for rates in report["matmul_flops_per_second"].values())
     out, err = capsys.readouterr()
     assert training.NO_TORCH in err
@@ -69,11 +69,15 @@ def test_torch_and_tapes_are_timed(tmp_path):
 @pytest.mark.parametrize("size", [8, 28])
 @pytest.mark.parametrize("recipe", registry.list_recipes())
 def test_torch_networks_have_the_parameters_of_the_recipe(recipe, size):
-    from benchmarks import torch_training
+    from benchmarks import torch_networks, torch_training
 
     options = workload.parse(["--width=4", "--discriminator_width=6", f"--image_size={size}"])
     model = workload.build(recipe, options)
-    assert torch_training.make(recipe, model.config).parameters == workload.count_parameters(model)
+    trainer = torch_training.make(recipe, model.config)
+    if recipe in torch_networks.NETWORKS:
+        assert trainer.parameters == workload.count_parameters(model)
+    else:
+        assert trainer is None, "a recipe is complete without"
 
 
 @pytest.mark.parity

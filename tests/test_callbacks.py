@@ -5,7 +5,6 @@ import resource
 import signal
 import struct
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -96,13 +95,15 @@ def test_a_run_does_not_wait_for_tensorboard_after_a_write_that_failed(run, tmp_
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
     try:
-        board.writer.add_text("notes", "x" * 5000, 1)
+        board.writer.add_text("notes", "x" * 50_000, 1)
         with contextlib.suppress(OSError):
             board.writer.flush()
-        time.sleep(1)
+        worker = board.writer.file_writer.event_writer._worker
+        worker.join(20)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
+    assert not worker.is_alive()
     logs = {f"loss_{k}": 1.0 for k in range(50)}
     thread = threading.Thread(target=board.on_epoch_end, args=(0, logs), daemon=True)
     thread.start()

@@ -20,7 +20,7 @@ import zoo
 from zoo import registry
 
 ROOT = pathlib.Path(__file__).parent.parent
-RECIPES = ("wgan_gp", "sngan", "cbn_resnet", "classifier")
+RECIPES = ("wgan", "wgan_gp", "sngan", "cbn_resnet", "classifier")
 LOST = "Another worker was lost. Start all workers again"
 
 
@@ -45,6 +45,13 @@ def test_the_first_wrong_term_is_named_on_two_replicas(replicas):
 
 def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
     assert "must be a multiple of their number, but is 3" in str(replicas["refusal"])
+
+
+def test_the_layers_work_on_two_devices():
+    command = [sys.executable, "-m", "pytest", "-q", "tests/layers/on_two_devices.py"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "5 passed" in run.stdout
 
 
 @pytest.fixture

@@ -10,7 +10,14 @@ from PIL import Image
 
 import zoo
 from zoo import cli, evaluation, subjects
-from zoo.metrics import extractors, frechet, inception_score, kernel, precision_recall
+from zoo.metrics import (
+    extractors,
+    extrapolation,
+    frechet,
+    inception_score,
+    kernel,
+    precision_recall,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +66,8 @@ def test_every_metric_of_a_model(gan, real):
         assert values[name] == (pytest.approx(value), None)
     expected = inception_score.inception_score(extractor.predict(images))
     assert values["is"] == pytest.approx(expected, rel=1e-5)
-    assert 0 < values["fid_infinity"][0] < 2 * fid
+    line = extrapolation.fid_infinity(y, frechet.statistics_of(x), seed=3)
+    assert values["fid_infinity"] == (pytest.approx(line.value, rel=1e-4), None)
 
 
 def test_same_seed_same_numbers(gan, real):

@@ -83,7 +83,10 @@ def test_images_that_cannot_be_scored(recipe, images, labels, message):
 
 def test_labels_of_a_conditional_model():
     config = registry.import_recipe("cbn_resnet").Config(num_classes=10)
-    assert sampling.draw(config, 3, seed=0)[1].shape == (3, 10)
+    drawn = sampling.draw(config, 10_000, seed=0)[1]
+    assert ((drawn == 0) | (drawn == 1)).all()
+    assert (drawn.sum(1) == 1).all()
+    np.testing.assert_allclose(drawn.mean(0), 0.1, atol=0.015)  # five standard deviations
     np.testing.assert_array_equal(sampling.draw(config, None, labels=range(10))[1], np.eye(10))
     np.testing.assert_array_equal(sampling.draw(config, 3, labels=4)[1], np.eye(10)[[4, 4, 4]])
     for labels, message in (

@@ -42,6 +42,7 @@ class Network:
 
 images = sampling.generate(Network(), np.zeros((3, 4), np.float32))
 list(features.extract(Network(), images, progress=None))
+assert Network.seen == [False, False], Network.seen
 
 class Probe(keras.layers.Layer):
     def call(self, x):
@@ -57,7 +58,10 @@ for model, network in ((classifier, "classifier"), (gan, "discriminator")):
     setattr(model, network, keras.Model(inputs, inner(Probe()(inputs))))
 Network.seen.clear()
 classifier.evaluate(pictures, np.arange(4) % 2)
+assert Network.seen and not any(Network.seen), Network.seen
+Network.seen.clear()
 gan.scores(pictures)
+assert Network.seen and not any(Network.seen), Network.seen
 assert allows(), "training may use it"
 """
 

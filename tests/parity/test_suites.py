@@ -16,7 +16,8 @@ pytestmark = pytest.mark.parity
     "tests",
     [
         *("tests/layers", "tests/test_backend.py"),
-        *("tests/test_constraints.py", "tests/test_freezing.py", "tests/test_penalties.py"),
+        *("tests/test_constraints.py", "tests/test_freezing.py"),
+        *("tests/test_losses.py", "tests/test_penalties.py"),
     ],
 )
 def test_suites_pass_on_other_backends(backend, tests):

@@ -1,4 +1,7 @@
-"""The layers under `tf.distribute`, and second derivatives."""
+"""The layers under `tf.distribute`, and second derivatives.
+
+`tests/test_distribution.py` runs these in a process of its own, whose CPU is two devices.
+"""
 
 import keras
 import numpy as np
@@ -12,6 +15,10 @@ from zoo.layers import (
     spectral_norm_layers,
     update_spectral_norms,
 )
+
+# They have to be there before the first tensor.
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 @pytest.fixture
