@@ -18,6 +18,14 @@ def pytest_addoption(parser):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_settings_of_the_users(tmp_path_factory):
+    """What somebody has set for the zoo, the Hub or TensorFlow's workers is not for its tests."""
+    for name in [name for name in os.environ if name.startswith(("ZOO_", "HF_", "TF_CONFIG"))]:
+        del os.environ[name]
+    os.environ["ZOO_HOME"] = str(tmp_path_factory.mktemp("zoo_home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def deterministic():
     """Lets tests compare runs bit by bit, which `--deterministic` promises and no other run."""
     from zoo import backend

@@ -16,7 +16,8 @@ TOKEN = "hf_ThatWrites"
 def serve(root, revisions=("main", "v1", COMMIT)):
     """Serves the repositories `root/user/name` under every one of `revisions`.
 
-    Who has the `TOKEN` may write. Nobody is let into the user `gated`'s, and of a file of the user
+    Who has the `TOKEN` may write, and sees the user `private`'s. Nobody is let into the user
+    `gated`'s, and of a file of the user
     `broken`'s half is sent.
 
     Yields:
@@ -36,7 +37,7 @@ def serve(root, revisions=("main", "v1", COMMIT)):
         def do_POST(self):  # noqa: N802
             content = self.rfile.read(int(self.headers["Content-Length"]))
             parts = self.path.partition("?")[0].strip("/").split("/")
-            if self.headers["Authorization"] != f"Bearer {TOKEN}":
+            if not self.has_token():
                 return self.send(401, b"{}", {"X-Error-Message": "Invalid username or password."})
             return self.reply(getattr(self, f"do_{parts[-2]}")(parts, content))
 
@@ -64,12 +65,17 @@ def serve(root, revisions=("main", "v1", COMMIT)):
         def address(self):
             return f"http://127.0.0.1:{self.server.server_address[1]}"
 
+        def has_token(self):
+            return self.headers["Authorization"] == f"Bearer {TOKEN}"
+
         def reply(self, facts):
             return self.send(200, json.dumps(facts).encode(), {"Content-Type": "application/json"})
 
         def answer(self, body):
             parts = self.path.partition("?")[0].strip("/").split("/")
-            if parts[:2] == ["api", "models"]:
+            if "private" in parts and not self.has_token():
+                self.refuse("RepoNotFound", 401)
+            elif parts[:2] == ["api", "models"]:
                 kind, revision = [*parts[4:6], "revision", "main"][:2]
                 self.describe("/".join(parts[2:4]), kind, revision)
             elif len(parts) > 4 and parts[2] == "resolve" and parts[3] in revisions:

@@ -13,6 +13,7 @@ from tensorboardX.proto import event_pb2
 
 from recipes.sngan import Config
 from zoo import callbacks, training
+from zoo.grids import grid
 from zoo.layers import spectral_norm_layers, spectral_norm_value
 
 
@@ -71,13 +72,14 @@ def test_tensorboard_has_every_log_at_its_step(run):
 
 
 def test_the_film_runs_from_the_first_grid_to_the_last(run, tmp_path):
-    folder, _ = run
+    folder, model = run
     grids = [np.asarray(Image.open(path)) for path in sorted((folder / "samples").iterdir())]
+    np.testing.assert_array_equal(grids[-1], grid(model.sample(64, seed=0))[..., 0])
     with Image.open(folder / "training.gif") as film:
         assert film.n_frames == len(grids) == 3
-        for i, grid in enumerate(grids):
+        for i, expected in enumerate(grids):
             film.seek(i)
-            np.testing.assert_allclose(np.asarray(film.convert("L"), int), grid, atol=2)
+            np.testing.assert_allclose(np.asarray(film.convert("L"), int), expected, atol=2)
     callbacks.save_film(tmp_path / "short.gif", folder / "samples", frames=2)
     with Image.open(tmp_path / "short.gif") as film:
         assert film.n_frames == 2

@@ -1,11 +1,14 @@
 """The models that come along: complete, measured, and what their cards show."""
 
+import dataclasses
 import itertools
+import shlex
 
 import pytest
+from absl import flags
 
 import zoo
-from zoo import card_text, cards, files, measurement, registry, verification
+from zoo import card_text, cards, cli, files, measurement, registry, verification
 from zoo.metrics import extractors
 
 CHECKPOINTS = registry.bundled_checkpoints()
@@ -28,6 +31,28 @@ def test_a_published_model_draws_the_picture_of_its_card(path):
     checks = itertools.islice(verification.verify(path.parent, quick=True, progress=False), 3)
     found = {check.name: check.holds for check in checks}
     assert found == {"files": True, "card": True, "samples": True}
+
+
+def test_the_index_has_every_model_that_came_along():
+    assert registry.index() == {
+        path.parent.name: cards.index_entry(path.parent) for path in cards._metadata(CHECKPOINTS)
+    }
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_the_commands_on_a_card_are_those_of_its_config(name):
+    """A run that starts from a model keeps what no flag says."""
+    config, metadata = zoo.load(CHECKPOINTS / name).config, zoo.info(name)
+    commands = [run["command"] for run in metadata.get("before", ())] + [metadata["command"]]
+    words = [word for command in commands for word in shlex.split(command)]
+    assert words[:3] == ["python", "-m", f"recipes.{metadata['recipe']}.train"]
+    own = [f"--{field.name}=" for field in dataclasses.fields(config) if field.name != "start_from"]
+    values = flags.FlagValues()
+    cli.define_flags(type(config), values)
+    values(["train", *(word for word in words if word.startswith(tuple(own)))])
+    said = type(config).from_dict({flag[2:-1]: values[flag[2:-1]].value for flag in own})
+    assert set(config.differing(said)) <= {"start_from"}
+    assert said.steps == config.steps == metadata["config"]["steps"]
 
 
 def test_what_a_classifier_measured_the_published_one_did():

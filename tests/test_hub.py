@@ -45,7 +45,8 @@ def test_published_models_load_and_are_small():
     total = 0
     for name in zoo.list_models():
         model = zoo.load(name)
-        assert zoo.info(name)["recipe"] == model.recipe
+        entry = registry.index()[name]
+        assert (entry["recipe"], entry["dataset"]) == (model.recipe, model.config.dataset)
         size = (registry.bundled_checkpoints() / name / hub.WEIGHTS).stat().st_size
         assert size <= (4 if model.config.image_size == 28 else 11) * 2**20
         total += size
@@ -209,7 +210,7 @@ np.testing.assert_array_equal(zoo.load("hf://me/tiny", revision="v1").sample(3, 
 plain = keras.saving.load_model("hf://me/tiny")
 np.testing.assert_array_equal(plain.sample(3, seed=0), images)
 np.save(OUT, images)
-wrong = "me/none", "me/tiny@v9", "a/b/c", "me/torn", "gated/tiny", "broken/tiny"
+wrong = "me/none", "me/tiny@v9", "a/b/c", "me/torn", "gated/tiny", "broken/tiny", "private/tiny"
 for name in (f"hf://{repository}" for repository in wrong):
     try:
         zoo.load(name)
@@ -217,6 +218,8 @@ for name in (f"hf://{repository}" for repository in wrong):
         print(error)
     else:
         raise AssertionError(name)
+private = zoo.load("hf://private/tiny", token=TOKEN)
+np.testing.assert_array_equal(private.sample(3, seed=0), images)
 """
 
 PUBLISHED_SCRIPT = """
@@ -229,6 +232,8 @@ here = pathlib.Path(OUT)
 expected = np.load(here / "images.npy")
 repository = here / "hub" / registry.index()["wgan_gp_fmnist"]["repository"]
 registry.bundled_checkpoints = lambda: here / "nothing came along"
+revised = zoo.load("wgan_gp_fmnist", revision="v1", cache_dir=here / "revised")
+np.testing.assert_array_equal(revised.sample(3, seed=0), expected)
 for cache in ("whole", "torn"):
     try:
         model = zoo.load("wgan_gp_fmnist", cache_dir=here / cache)
@@ -268,7 +273,7 @@ except FileNotFoundError as error:
 
 def run_script(script, out, **environment):
     run = subprocess.run(
-        [sys.executable, "-c", f"OUT = {str(out)!r}\n{script}"],
+        [sys.executable, "-c", f"OUT, TOKEN = {str(out)!r}, {hub_server.TOKEN!r}\n{script}"],
         cwd=ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -284,6 +289,7 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     shutil.copytree(folder, repositories / "me" / "tiny")
     shutil.copytree(folder, repositories / "me" / "torn")
     shutil.copytree(folder, repositories / "broken" / "tiny")
+    shutil.copytree(folder, repositories / "private" / "tiny")
     torn = repositories / "me" / "torn"
     digests = {hub.WEIGHTS: files.sha256(torn / hub.WEIGHTS)}
     (torn / "metadata.json").write_text(json.dumps({"files": digests}))
@@ -291,9 +297,10 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     out, cache = tmp_path / "images.npy", str(tmp_path / "cache")
     with hub_server.serve(repositories) as address:
         printed = run_script(HUB_SCRIPT, out, HF_ENDPOINT=address, HF_HOME=cache)
-    none, revision, name, digest, gated, broken = printed.strip().splitlines()
+    none, revision, name, digest, gated, broken, private = printed.strip().splitlines()
     assert none.startswith("There is no repository 'me/none' on the Hub, or it is private: log in")
     assert gated.startswith("'gated/tiny' is for those whom its owner lets in: ask for access")
+    assert private.startswith("There is no repository 'private/tiny' on the Hub, or it is private")
     assert broken.startswith("'broken/tiny' is not in the cache and could not be downloaded: ")
     assert revision == "'me/tiny' has no revision 'v9'."
     assert "'a/b/c' is no Hub repository, user/name" in name

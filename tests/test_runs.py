@@ -24,6 +24,18 @@ def test_runs_are_listed_with_what_they_do(tiny, pictures, tmp_path, capsys):
         "steps": 2,
         "fid": None,
     }
+    whole = files.read_json(tmp_path / "a" / "run.json")
+    files.write_json(
+        tmp_path / "a" / "run.json", whole | {"config": whole["config"] | {"steps": 4}}
+    )
+    record = runs.states(tmp_path / "a")[-1] / runs.RECORD
+    measured = files.read_json(record)
+    measured["history"][0]["fid_quarters"] = 7.5
+    files.write_json(record, measured)
+    (stopped,) = runs.list_runs(tmp_path)
+    assert (stopped["state"], stopped["step"], stopped["steps"]) == ("stopped", 2, 4)
+    assert stopped["fid"] == ("fid_quarters", 7.5)
+    files.write_json(tmp_path / "a" / "run.json", whole)
     with runs.lock(tmp_path / "a"):
         assert runs.list_runs(tmp_path)[0]["state"] == "training"
         with pytest.raises(ValueError, match=r"^Another process trains in '.*a'; wait"):

@@ -101,6 +101,8 @@ def everything():
     """One small model that goes through all layers."""
     image, label = keras.Input((4, 4, 3)), keras.Input((), dtype="int32")
     x = layers.EqualizedConv2D(4, 1)(image)
+    x = layers.EqualizedUpsampleConv2D(4, 3)(x)
+    x = layers.EqualizedDownsampleConv2D(4, 3)(x)
     x = layers.GeneratorBlock(4)(layers.PixelNorm()(x))
     x = layers.ConditionalResidualBlock(4, num_classes=3)(x, label)
     x = layers.InstanceNormalization()(x)

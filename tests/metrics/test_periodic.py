@@ -98,6 +98,19 @@ def full(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def test_weights_are_chosen_by_training_images(tiny, small_sets, tmp_path, monkeypatch):
+    """The test images are for the number on the card."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path))
+    gan = zoo.GAN("wgan_gp", tiny | {"dataset": "fashion_mnist", "image_size": 28})
+    gan.compile()
+    keeper = PeriodicFID(tmp_path / "best", samples=40, extractor=Quarters())
+    gan.fit(
+        zoo.data.load("fashion_mnist"), epochs=1, steps_per_epoch=1, verbose=0, callbacks=[keeper]
+    )
+    assert set(small_sets) == {("fashion_mnist", "train")}
+    assert json.loads((tmp_path / "best" / "fid.json").read_text())["split"] == "train"
+
+
 def test_a_worse_model_replaces_nothing(gan, real, tmp_path):
     keeper = callback(real, tmp_path / "best")
     keeper.set_model(gan)
