@@ -25,7 +25,8 @@ BATCH_SIZE = 8
 
 def train_on_replicas(out, recipes, backend="tensorflow"):
     """Runs this file in a process of its own; returns the arrays it wrote to `out`."""
-    two_cpus = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}  # of JAX
+    two_cpus = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    two_cpus |= {"CUDA_VISIBLE_DEVICES": ""}  # TensorFlow's are split below
     run = subprocess.run(
         [sys.executable, __file__, out, *recipes],
         cwd=ROOT,

@@ -15,21 +15,16 @@ FRAMEWORKS = {"tensorflow", "jax", "torch", "tensorflow_datasets"}
 SOURCES = sorted([*ROOT.glob("zoo/**/*.py"), *ROOT.glob("recipes/**/*.py")])
 
 
-def imports(path):
-    """Yields (dotted name, whether at module level) for every import of a file."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    top = {id(node) for node in tree.body}
-    for node in ast.walk(tree):
+def names(path):
+    """Returns the dotted names of all that a file imports, at module level or in a function."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in top) for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            yield node.module, id(node) in top
-            yield from ((f"{node.module}.{alias.name}", id(node) in top) for alias in node.names)
-
-
-def names(path):
-    return {name for name, _ in imports(path)}
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
 
 
 def roots(path):
@@ -89,6 +84,13 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("registry", set()),
         ("files", set()),
         ("losses", {"keras"}),
+        (
+            "gan",
+            {"keras", "numpy"}
+            | {f"zoo.{name}" for name in ("backend", "batching", "divergence", "layers", "losses")}
+            | {f"zoo.{name}" for name in ("model", "optimizers", "penalties", "registry")}
+            | {"zoo.sampling"},
+        ),
         ("penalties", {"keras", "zoo.backend"}),
         ("constraints", {"keras", "numpy", "zoo.layers"}),
         ("labelled", {"keras", "numpy", "zoo.batching", "zoo.data"}),
@@ -148,6 +150,31 @@ def test_importing_zoo_or_asking_for_help_imports_no_framework():
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stdout=subprocess.PIPE)
+
+
+EFFECTS = """
+import importlib, sys
+import keras, numpy, tensorflow as tf
+from absl import flags
+
+state, known = numpy.random.get_state()[1].tolist(), set(flags.FLAGS)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+assert numpy.random.get_state()[1].tolist() == state
+assert set(flags.FLAGS) == known, set(flags.FLAGS) - known
+assert keras.config.dtype_policy().name == "float32"
+tf.config.set_logical_device_configuration(  # refused once TensorFlow has begun
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+"""
+
+
+def test_importing_has_no_effects():
+    """No flag, no seed, no device that is set up."""
+    modules = [module(path) for path in SOURCES if path.stem not in ("__main__", "jax", "torch")]
+    run = [sys.executable, "-c", EFFECTS, *modules]
+    result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
 
 
 @pytest.mark.parametrize("order", ["import keras, zoo", "import zoo, keras"])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from small import small_named
 
-from zoo import cli, data
+from zoo import cli, data, load
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -48,6 +48,18 @@ def test_sample_writes_a_grid_and_the_same_npz(tmp_path, monkeypatch):
     assert images.shape == (9, 28, 28, 1)
     assert picture.shape == (3 * 30 + 2, 3 * 30 + 2)
     np.testing.assert_array_equal(picture[2:30, 32:60], images[1, ..., 0])
+
+
+def test_a_conditional_model_is_asked_as_in_python(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--labels", "0,1,2", "--truncation", "0.7", "--seed", "4", "--out", "a.npz"]
+    cli.main(["sample", "cbn_resnet_fmnist", *options])
+    expected = load("cbn_resnet_fmnist").sample(labels=[0, 1, 2], truncation=0.7, seed=4)
+    np.testing.assert_array_equal(np.load("a.npz")["images"], expected)
+    options = ["--label", "2,7", "--steps", "3", "--seed", "4", "--out", "b.npz"]
+    cli.main(["interpolate", "cbn_resnet_fmnist", *options])
+    expected = load("cbn_resnet_fmnist").interpolate(3, label=(2, 7), seed=4)
+    np.testing.assert_array_equal(np.load("b.npz")["images"], expected)
 
 
 def test_a_recipes_load_script_samples_the_models_it_names(tmp_path, monkeypatch):
@@ -152,7 +164,7 @@ def test_who_reads_no_further_and_a_terminal_without_signs_are_no_errors(tmp_pat
         assert run.stderr == ""
         assert run.returncode == code if code is not None else run.returncode in (0, 141)
         if code == 0:
-            assert re.search(r"FID +\d+\.\d+ \? 0\.\d+", run.stdout), "what it cannot write is a ?"
+            assert re.search(r"FID \| \d+\.\d+ \? 0\.\d+", run.stdout), "what it cannot write is a ?"
 
 
 def test_help_of_a_recipe_is_no_failure(tmp_path):

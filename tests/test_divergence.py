@@ -152,6 +152,21 @@ def test_a_collapsed_discriminator_is_told_once_each_time(config, scores):
     assert "scores real and fake images alike" in messages[0]
 
 
+def test_what_was_told_before_a_run_was_stopped_is_not_told_again(config):
+    alike = {"real_score": 5.0, "fake_score": 5.0, "d_loss": 0.0}
+    watcher = CollapseWarning([alike] * 3)
+    watcher.set_model(registry.build("wgan_gp", config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        watcher.on_train_begin()
+        watcher.on_epoch_end(3, alike)
+    watcher = CollapseWarning([alike] * 2)
+    watcher.set_model(registry.build("wgan_gp", config))
+    watcher.on_train_begin()
+    with pytest.warns(UserWarning, match="scores real and fake images alike"):
+        watcher.on_epoch_end(2, alike)
+
+
 @pytest.mark.parametrize(("loss", "expected"), [("hinge", 1), ("wasserstein", 0)])
 def test_a_discriminator_that_has_won(config, loss, expected):
     config = dataclasses.replace(config, loss=loss)

@@ -118,6 +118,20 @@ def test_discriminator_update_moves_only_the_discriminators_trainable_weights(ti
         assert moved == ("moving" in variable.name)
 
 
+def test_the_optimizers_know_trainable_weights_only(tiny):
+    """Whatever averages a normalisation of the critic keeps."""
+    gan = zoo.GAN("wgan", tiny | {"critic_norm": "batch"})
+    gan.compile()
+    assert any("moving" in weight.path for weight in gan.discriminator.weights)
+    for optimizer, network in (
+        (gan.optimizer.generator, gan.training_generator),
+        (gan.optimizer.discriminator, gan.discriminator),
+    ):
+        slots = [v.path.rpartition("/")[2] for v in optimizer.variables[1:]]  # after a count
+        expected = [w.path.replace("/", "_") + "_velocity" for w in network.trainable_variables]
+        assert slots == expected
+
+
 @pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
 def test_penalty_is_in_the_loss(tiny, pictures, penalty):
     gan = build(tiny, penalty=penalty, penalty_weight=3.0)

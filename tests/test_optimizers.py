@@ -9,6 +9,7 @@ from zoo import registry
 from zoo.optimizers import (
     AdversarialOptimizer,
     LinearDecay,
+    make_classifier_optimizer,
     make_network_optimizer,
     make_optimizers,
 )
@@ -33,6 +34,16 @@ def test_rmsprop_is_that_of_the_paper_at_the_gradients_of_a_clipped_critic():
     # The epsilon, a hundredth of the first roots, is added after the root there, under it here.
     np.testing.assert_allclose(moved, expected - start, atol=0.5 * rate)
     assert np.abs(moved).max() > 10 * rate
+
+
+def test_weight_decay_is_of_kernels_only():
+    config = registry.import_recipe("classifier").Config
+    config = config(weight_decay=0.1, learning_rate=0.5, decay_from=1.0)
+    names = ("kernel", "bias", "gamma", "beta")
+    weights = [keras.Variable(np.ones(3), name=name) for name in names]
+    make_classifier_optimizer(config).apply([keras.ops.zeros(3)] * 4, weights)
+    found = [keras.ops.convert_to_numpy(weight)[0] for weight in weights]
+    np.testing.assert_allclose(found, [1 - 0.1 * 0.5, 1, 1, 1], rtol=1e-6)
 
 
 def test_learning_rate_falls_linearly_to_zero():

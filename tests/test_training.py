@@ -5,6 +5,7 @@
 
 import dataclasses
 import shutil
+import signal
 import warnings
 
 import h5py
@@ -18,6 +19,7 @@ from PIL import Image
 from recipes.wgan_gp import Config
 from zoo import cards, files, provenance, registry, runs, train_state, training
 from zoo.backend import tensorflow as tensorflow_backend
+from zoo.interruption import StopOnSignal
 
 
 @pytest.mark.parametrize("recipe", stopping.CONFIGS)
@@ -90,6 +92,25 @@ def test_steps_in_one_execution_give_the_same_weights(config, tmp_path):
     two = training.train_gan("wgan_gp", two, tmp_path / "two")
     for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_as_many_states_are_kept_as_are_asked_for(config, tmp_path):
+    """And batches made when they are needed are those made ahead."""
+    one = training.train_gan("wgan_gp", config, tmp_path / "one")
+    kept = dataclasses.replace(config, keep=3, save_every=1, prefetch=0)
+    two = training.train_gan("wgan_gp", kept, tmp_path / "two")
+    assert [*map(runs.step_of, runs.states(tmp_path / "one"))] == [2, 3]
+    assert [*map(runs.step_of, runs.states(tmp_path / "two"))] == [1, 2, 3]
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_second_signal_ends_a_run_at_once(config):
+    with StopOnSignal(None) as stop:
+        before = signal.getsignal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.received == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL is not before
 
 
 def test_one_replica_trains_as_no_strategy(config, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import os
 import sys
 
@@ -127,7 +128,7 @@ def parser():
     _model_argument(sub)
     sub.add_argument("--steps", type=int, default=32, help="images of the walk (default: 32)")
     sub.add_argument("--label", help="class, or 2,7 to walk between two; conditional models only")
-    _sampling_arguments(sub, "walk.gif", "animation, .gif or .webp")
+    _sampling_arguments(sub, "walk.gif", "animation, .gif or .webp, or .npz of uint8 images")
 
     sub = command(export, "write a named data set to an .npz, for other backends")
     sub.add_argument("dataset", help="fashion_mnist or cifar10")
@@ -198,11 +199,19 @@ def _load_gan(name):
     return model
 
 
-def sample(arguments):
+def _writer(out, animated=False):
+    """Returns the function that writes images to `out`, once it is known that it can."""
     from zoo import files, grids
 
-    is_array = arguments.out.endswith(".npz")
-    (files.check_parent if is_array else grids.check_writable)(arguments.out)
+    if out.endswith(".npz"):
+        files.check_parent(out)
+        return lambda images: grids.save_npz(out, images=images)
+    grids.check_writable(out, animated)
+    return functools.partial(grids.save_animation if animated else grids.save_grid, out)
+
+
+def sample(arguments):
+    write = _writer(arguments.out)
     import_keras()
     labels = _integers("--labels", arguments.labels)
     n = arguments.n
@@ -211,17 +220,12 @@ def sample(arguments):
     images = _load_gan(arguments.name).sample(
         n, seed=arguments.seed, labels=labels, truncation=arguments.truncation
     )
-    if is_array:
-        grids.save_npz(arguments.out, images=images)
-    else:
-        grids.save_grid(arguments.out, images)
+    write(images)
     print(f"{len(images)} images in {arguments.out}")
 
 
 def interpolate(arguments):
-    from zoo import grids
-
-    grids.check_writable(arguments.out, animated=True)
+    write = _writer(arguments.out, animated=True)
     import_keras()
     images = _load_gan(arguments.name).interpolate(
         arguments.steps,
@@ -229,7 +233,7 @@ def interpolate(arguments):
         label=_integers("--label", arguments.label),
         truncation=arguments.truncation,
     )
-    grids.save_animation(arguments.out, images)
+    write(images)
     print(f"{len(images)} images in {arguments.out}")
 
 

