@@ -25,12 +25,12 @@ BATCH_SIZE = 8
 
 def train_on_replicas(out, recipes, backend="tensorflow"):
     """Runs this file in a process of its own; returns the arrays it wrote to `out`."""
-    two_cpus = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    two_cpus |= {"CUDA_VISIBLE_DEVICES": ""}  # TensorFlow's are split below
+    on_cpu = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}  # two, which TensorFlow splits
+    on_cpu |= {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     run = subprocess.run(
         [sys.executable, __file__, out, *recipes],
         cwd=ROOT,
-        env=os.environ | two_cpus | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+        env=os.environ | on_cpu | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

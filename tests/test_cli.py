@@ -164,7 +164,9 @@ def test_who_reads_no_further_and_a_terminal_without_signs_are_no_errors(tmp_pat
         assert run.stderr == ""
         assert run.returncode == code if code is not None else run.returncode in (0, 141)
         if code == 0:
-            assert re.search(r"FID \| \d+\.\d+ \? 0\.\d+", run.stdout), "what it cannot write is a ?"
+            assert re.search(r"FID \| \d+\.\d+ \? 0\.\d+", run.stdout), (
+                "what it cannot write is a ?"
+            )
 
 
 def test_help_of_a_recipe_is_no_failure(tmp_path):

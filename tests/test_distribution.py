@@ -3,23 +3,22 @@
 Replicas and workers have processes of their own: devices are set before TensorFlow starts.
 """
 
-import json
-import os
-import pathlib
-import socket
+import dataclasses
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
+import workers
 from crash_run import last_arrays, newest_step
-from replicas import check_first_wrong, check_replicas, train_on_replicas
+from replicas import ROOT, check_first_wrong, check_replicas, train_on_replicas
 
 import zoo
 from zoo import registry
+from zoo.backend import tensorflow as tensorflow_backend
 
-ROOT = pathlib.Path(__file__).parent.parent
 RECIPES = ("wgan", "wgan_gp", "sngan", "cbn_resnet", "classifier")
 LOST = "Another worker was lost. Start all workers again"
 
@@ -59,61 +58,26 @@ def config(tmp_path, tiny):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "images.npz", images=rng.integers(0, 256, (24, 8, 8, 1), np.uint8))
     run = {"steps": 12, "save_every": 2, "dataset": f"npz:{tmp_path / 'images.npz'}"}
-    # Adam makes steps of its learning rate out of gradients that are rounding errors.
-    rates = {"generator_learning_rate": 2e-5, "discriminator_learning_rate": 2e-5}
-    return registry.import_recipe("wgan_gp").Config.from_dict(tiny | run | rates)
-
-
-def start_workers(config, workdir):
-    """Starts two worker processes of one run on this machine."""
-    with socket.socket() as first, socket.socket() as second:
-        for listener in (first, second):
-            listener.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in (first, second)]
-    flags = [f"--{name}={value}" for name, value in config.to_dict().items() if name != "strategy"]
-    command = [sys.executable, "-m", "recipes.wgan_gp.train", *flags, f"--workdir={workdir}"]
-    workers = []
-    for index in range(2):
-        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
-        workers.append(
-            subprocess.Popen(
-                [*command, "--strategy=multi_worker"],
-                cwd=ROOT,
-                env=environment,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
-    return workers
-
-
-def finish(worker):
-    """Returns a worker's exit code and what it said on stderr."""
-    try:
-        _, errors = worker.communicate(timeout=120)
-    finally:
-        worker.kill()
-    return worker.returncode, errors
+    return registry.import_recipe("wgan_gp").Config.from_dict(tiny | run | workers.RATES)
 
 
 def test_a_killed_worker_ends_the_run_which_goes_on_and_ends_as_on_one_device(config, tmp_path):
     """Two workers; one is killed after a save; the other says so; both are started again."""
-    workers = start_workers(config, tmp_path / "two")
+    started = workers.start(config, tmp_path / "two", workers.of_tensorflow())
     deadline = time.monotonic() + 120
     while newest_step(tmp_path / "two") < 2:
         assert time.monotonic() < deadline
-        assert workers[0].poll() is None, finish(workers[0])[1][-3000:]
+        assert started[0].poll() is None, workers.finish(started[0])[1][-3000:]
         time.sleep(0.02)
-    workers[1].kill()
-    code, errors = finish(workers[0])
-    finish(workers[1])
+    started[1].kill()
+    code, errors = workers.finish(started[0])
+    workers.finish(started[1])
     assert code == 1
     assert LOST in errors
     assert 2 <= newest_step(tmp_path / "two") < 12
 
-    ends = [finish(worker) for worker in start_workers(config, tmp_path / "two")]
+    started = workers.start(config, tmp_path / "two", workers.of_tensorflow())
+    ends = [workers.finish(worker) for worker in started]
     assert [code for code, _ in ends] == [0, 0], ends[0][1][-3000:]
 
     zoo.training.train_gan("wgan_gp", config, tmp_path / "one")
@@ -135,7 +99,33 @@ def test_a_killed_worker_ends_the_run_which_goes_on_and_ends_as_on_one_device(co
 
 def test_workers_need_their_addresses(config, tmp_path, monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    workers = type(config)(**config.to_dict() | {"strategy": "multi_worker"})
+    config = dataclasses.replace(config, strategy="multi_worker")
     with pytest.raises(ValueError, match="needs the environment variable TF_CONFIG"):
-        zoo.training.train_gan("wgan_gp", workers, tmp_path / "run")
+        zoo.training.train_gan("wgan_gp", config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_workers_that_do_different_things_are_told(config, tmp_path):
+    """Here of another number of updates, and so of collectives."""
+    environments = workers.of_tensorflow()
+    started = workers.start(config, tmp_path / "run", environments, "--n_critic=2")
+    ends = [workers.finish(worker) for worker in started]
+    assert 1 in [code for code, _ in ends]
+    told = [errors for _, errors in ends if "The workers do different things: all need" in errors]
+    assert told, [errors[-3000:] for _, errors in ends]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "task", "chief"),
+    [
+        (["worker"], ("worker", 0), True),
+        (["worker"], ("worker", 1), False),
+        (["chief", "worker"], ("chief", 0), True),
+        (["chief", "worker"], ("worker", 0), False),
+    ],
+)
+def test_one_worker_is_the_chief(jobs, task, chief):
+    resolver = types.SimpleNamespace(
+        cluster_spec=lambda: types.SimpleNamespace(jobs=jobs), task_type=task[0], task_id=task[1]
+    )
+    assert tensorflow_backend._is_chief(resolver) == chief

@@ -45,7 +45,10 @@ def test_a_feature_that_never_varies_is_kept(tmp_path):
 
 
 def test_those_of_inception():
-    """The distances between the sets were measured in float64, before any was rounded."""
+    """The distances between the sets were measured in float64, before any was rounded.
+
+    `python -m zoo.metrics.references` prints those between splits, as they are after it.
+    """
     names = ("fashion_mnist-test", "fashion_mnist-train", "cifar10-test", "cifar10-train")
     found = [references.find(INCEPTION.format(name)) for name in names]
     test, train, others, training = found

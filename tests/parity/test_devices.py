@@ -4,8 +4,13 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import workers
+from crash_run import last_arrays
 from replicas import ROOT, check_first_wrong, check_replicas, train_on_replicas
+
+from zoo import registry
 
 pytestmark = pytest.mark.parity
 RECIPES = ("wgan_gp", "classifier")
@@ -28,6 +33,27 @@ def test_the_first_wrong_term_is_named_on_two_devices(replicas):
 
 def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
     assert "must be a multiple of their number, but is 3" in str(replicas["refusal"])
+
+
+def test_two_workers_end_as_one_device(tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "images.npz", images=rng.integers(0, 256, (24, 8, 8, 1), np.uint8))
+    own = {"steps": 4, "save_every": 2, "dataset": f"npz:{tmp_path / 'images.npz'}"}
+    config = registry.import_recipe("wgan_gp").Config.from_dict(tiny | own | workers.RATES)
+    two = workers.start(config, tmp_path / "two", workers.of_jax())
+    ends = [workers.finish(worker) for worker in two]
+    assert [code for code, _ in ends] == [0, 0], [errors[-3000:] for _, errors in ends]
+    (one,) = workers.start(
+        config, tmp_path / "one", [workers.ON_CPU | {"KERAS_BACKEND": "jax"}], "--strategy=none"
+    )
+    code, errors = workers.finish(one)
+    assert code == 0, errors[-3000:]
+    expected, found = (last_arrays(tmp_path / run) for run in ("one", "two"))
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=0, atol=1e-4, err_msg=name)
+    rows = (tmp_path / "two" / "history.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
 
 
 DETERMINISTIC = """

@@ -4,7 +4,6 @@ Those of the named sets over Inception, and over the set's classifier.
 `python -m zoo.metrics.references` makes the files.
 """
 
-import itertools
 import pathlib
 
 import h5py
@@ -66,22 +65,31 @@ def _above(size):
 
 
 def main():
-    """Computes and writes the statistics of every named set, from what the cache holds of them."""
+    """Computes and writes the statistics of every named set, from what the cache holds of them.
+
+    Prints the FID between the splits of each.
+    """
     from zoo import data
     from zoo.metrics import collect, extractors
 
     FOLDER.mkdir(exist_ok=True)
     pairs = [*extractors.classifiers().items(), *(("inception", dataset) for dataset in data.NAMED)]
-    for (extractor, dataset), split in itertools.product(pairs, ("test", "train")):
-        extractor = extractors.get(extractor)
-        name = file_name(extractor, f"{dataset}-{split}")
-        if find(name) is None:
-            images = data.load(dataset, split).images
-            found = collect.collect(
-                extractor, lambda images=images: images, name=f"{dataset}-{split}", progress=name
-            )
-            save(found.statistics, FOLDER / f"{name}.h5")
-        print(f"{name}.h5", flush=True)
+    for extractor, dataset in pairs:
+        extractor, splits = extractors.get(extractor), []
+        for split in ("test", "train"):
+            name = file_name(extractor, f"{dataset}-{split}")
+            if find(name) is None:
+                images = data.load(dataset, split).images
+                found = collect.collect(
+                    extractor,
+                    lambda images=images: images,
+                    name=f"{dataset}-{split}",
+                    progress=name,
+                )
+                save(found.statistics, FOLDER / f"{name}.h5")
+            splits.append(find(name))
+        fid = frechet.frechet_distance(*splits)
+        print(f"{extractor.name}: FID {fid:.6f} between the splits of {dataset}", flush=True)
 
 
 if __name__ == "__main__":
