@@ -4,20 +4,16 @@ Started by tests, in a process of its own, on the TensorFlow and the JAX backend
 """
 
 import dataclasses
-import os
-import pathlib
-import subprocess
 import sys
 
 import keras
 import numpy as np
+from processes import python
 
 import zoo
 from zoo import backend, data, registry
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.optimizers import AdversarialOptimizer
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 SMALL = {"width": 8, "discriminator_width": 8, "image_size": 8, "latent_size": 6, "n_critic": 1}
 BATCH_SIZE = 8
@@ -27,15 +23,7 @@ def train_on_replicas(out, recipes, backend="tensorflow"):
     """Runs this file in a process of its own; returns the arrays it wrote to `out`."""
     on_cpu = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}  # two, which TensorFlow splits
     on_cpu |= {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    run = subprocess.run(
-        [sys.executable, __file__, out, *recipes],
-        cwd=ROOT,
-        env=os.environ | on_cpu | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    python(__file__, out, *recipes, **on_cpu, KERAS_BACKEND=backend)
     with np.load(out) as file:
         return dict(file)
 

@@ -2,15 +2,13 @@
 
 import ast
 import importlib
-import pathlib
 import re
-import subprocess
 import sys
 import types
 
 import pytest
+from processes import ROOT, python
 
-ROOT = pathlib.Path(__file__).parent.parent
 FRAMEWORKS = {"tensorflow", "jax", "torch", "tensorflow_datasets"}
 SOURCES = sorted([*ROOT.glob("zoo/**/*.py"), *ROOT.glob("recipes/**/*.py")])
 
@@ -149,7 +147,7 @@ def test_importing_zoo_or_asking_for_help_imports_no_framework():
         f"loaded = {FRAMEWORKS | {'keras', 'numpy'}!r} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stdout=subprocess.PIPE)
+    python("-c", script)
 
 
 EFFECTS = """
@@ -172,9 +170,7 @@ tf.config.set_logical_device_configuration(  # refused once TensorFlow has begun
 def test_importing_has_no_effects():
     """No flag, no seed, no device that is set up."""
     modules = [module(path) for path in SOURCES if path.stem not in ("__main__", "jax", "torch")]
-    run = [sys.executable, "-c", EFFECTS, *modules]
-    result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
+    python("-c", EFFECTS, *modules)
 
 
 @pytest.mark.parametrize("order", ["import keras, zoo", "import zoo, keras"])
@@ -183,7 +179,7 @@ def test_keras_knows_the_zoo_in_either_import_order(order):
         f"assert type(keras.saving.load_model('checkpoints/{name}')) is zoo.{kind}\n"
         for name, kind in (("wgan_fmnist", "GAN"), ("classifier_fmnist", "Classifier"))
     )
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)
+    python("-c", script)
 
 
 def test_keras_knows_the_zoo_after_a_look_or_a_failed_import():
@@ -205,7 +201,7 @@ decay["config"] = {"learning_rate": 1.0, "steps": 2, "decay_from": 0.0}
 assert from_config(decay).steps == 2
 assert not [finder for finder in sys.meta_path if type(finder).__module__.startswith("zoo")]
 """
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, stderr=subprocess.PIPE)
+    python("-c", script)
 
 
 FIRST = """
@@ -229,9 +225,7 @@ def test_any_module_may_be_the_first_to_be_imported():
     """Keras is told of the zoo's classes while a module that they need imports it."""
     found = {m for path in SOURCES if (m := module(path)).startswith("zoo.") and m.count(".") == 1}
     modules = [*sorted(found - {"zoo.__main__"}), "zoo.layers.pixel_norm", "recipes.progan.model"]
-    run = [sys.executable, "-c", FIRST, *modules]
-    result = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr[-2000:]
+    python("-c", FIRST, *modules)
 
 
 SCRIPTS = [path for folder in ("benchmarks", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]

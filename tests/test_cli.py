@@ -1,7 +1,6 @@
 """The `zoo` command as a user runs it: output, files, and one line for a mistake."""
 
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -10,23 +9,15 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from processes import ROOT, python
 from small import small_named
 
 from zoo import cli, data, load
 
-ROOT = pathlib.Path(__file__).parent.parent
-
 
 def zoo(*arguments, folder):
     """Runs the command in a process of its own; returns (exit code, stdout, stderr)."""
-    run = subprocess.run(
-        [sys.executable, "-m", "zoo", *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = python("-m", "zoo", *arguments, cwd=folder, check=False)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -149,7 +140,7 @@ def test_a_backend_that_is_not_installed_is_one_line():
         "import os, sys; os.environ['KERAS_BACKEND'] = 'jax'; sys.modules['jax'] = None\n"
         "from zoo import cli; cli.main(['sample', 'wgan_gp_fmnist'])"
     )
-    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    ended = python("-c", script, check=False)
     (line,) = ended.stderr.splitlines()
     assert ended.returncode == 1
     assert "Keras is to use jax, which is not installed: pip install jax, or set" in line
@@ -170,10 +161,7 @@ def test_who_reads_no_further_and_a_terminal_without_signs_are_no_errors(tmp_pat
 
 
 def test_help_of_a_recipe_is_no_failure(tmp_path):
-    command = [sys.executable, "-m", "recipes.wgan_gp.train", "--help"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0
+    run = python("-m", "recipes.wgan_gp.train", "--help", cwd=tmp_path)
     assert "--workdir" in run.stdout
     assert "--penalty_weight" in run.stdout
 
@@ -198,14 +186,7 @@ def test_usage_errors_are_exit_code_2(tmp_path):
     ],
 )
 def test_a_recipes_script(arguments, code, message, tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-m", "recipes.wgan_gp.train", *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = python("-m", "recipes.wgan_gp.train", *arguments, cwd=tmp_path, check=False)
     assert run.returncode == code
     (line,) = run.stderr.splitlines()
     assert line.startswith("train.py: ")

@@ -4,8 +4,6 @@ Replicas and workers have processes of their own: devices are set before TensorF
 """
 
 import dataclasses
-import subprocess
-import sys
 import time
 import types
 
@@ -13,7 +11,8 @@ import numpy as np
 import pytest
 import workers
 from crash_run import last_arrays, newest_step
-from replicas import ROOT, check_first_wrong, check_replicas, train_on_replicas
+from processes import python
+from replicas import check_first_wrong, check_replicas, train_on_replicas
 
 import zoo
 from zoo import registry
@@ -47,10 +46,7 @@ def test_a_batch_that_two_devices_cannot_share_is_refused(replicas):
 
 
 def test_the_layers_work_on_two_devices():
-    command = [sys.executable, "-m", "pytest", "-q", "tests/layers/on_two_devices.py"]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout[-3000:]
-    assert "5 passed" in run.stdout
+    assert "5 passed" in python("-m", "pytest", "-q", "tests/layers/on_two_devices.py").stdout
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """The code of the documents runs as it stands there, but for what needs a network."""
 
-import pathlib
 import re
 
 import numpy as np
 from extractors_for_tests import Quarters
 from PIL import Image
+from processes import ROOT
 
 import zoo
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 
 def blocks(page):

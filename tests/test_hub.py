@@ -1,22 +1,17 @@
 """Where models come from: bundled, a folder, the Hub; and what is refused before it is read."""
 
 import json
-import os
-import pathlib
 import shutil
-import subprocess
-import sys
 
 import h5py
 import hub_server
 import keras
 import numpy as np
 import pytest
+from processes import python
 
 import zoo
 from zoo import files, hub, registry
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -272,16 +267,8 @@ except FileNotFoundError as error:
 
 
 def run_script(script, out, **environment):
-    run = subprocess.run(
-        [sys.executable, "-c", f"OUT, TOKEN = {str(out)!r}, {hub_server.TOKEN!r}\n{script}"],
-        cwd=ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    return run.stdout
+    names = f"OUT, TOKEN = {str(out)!r}, {hub_server.TOKEN!r}"
+    return python("-c", f"{names}\n{script}", **environment).stdout
 
 
 def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
@@ -329,14 +316,9 @@ def test_models_are_uploaded_with_a_token(folder, tmp_path):
         environment = {"HF_ENDPOINT": address, "HF_HOME": cache, "HF_TOKEN": hub_server.TOKEN}
         printed = run_script(UPLOAD_SCRIPT, folder, **environment)
         assert f"{address}/keras-gan-zoo/wgan_gp_fmnist/commit/{hub_server.COMMIT}" in printed
-        run = subprocess.run(
-            [sys.executable, "-m", "zoo", "publish", "wgan_gp_fmnist", "--push"],
-            cwd=ROOT,
-            env=os.environ | environment | {"HF_TOKEN": "hf_OfSomebodyElse"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment["HF_TOKEN"] = "hf_OfSomebodyElse"
+        command = ("-m", "zoo", "publish", "wgan_gp_fmnist", "--push")
+        run = python(*command, check=False, **environment)
     assert run.returncode == 1
     (line,) = run.stderr.splitlines()
     assert line.startswith("zoo: wgan_gp_fmnist could not be uploaded: ")

@@ -1,18 +1,16 @@
 """What every recipe must do; a new folder in recipes/ is picked up without a line here."""
 
 import dataclasses
-import pathlib
 import re
 
 import keras
 import numpy as np
 import pytest
 from absl import flags
+from processes import ROOT
 
 import zoo
 from zoo import cli, files, policy, registry
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 
 @pytest.fixture(params=registry.list_recipes())

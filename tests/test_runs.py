@@ -1,10 +1,8 @@
 """`zoo runs`, over real runs."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from processes import python
 
 from recipes.wgan_gp import Config
 from zoo import cli, console, files, runs, training
@@ -77,8 +75,7 @@ def test_no_runs_is_one_sentence(tmp_path, capsys):
 def test_runs_are_listed_without_keras(tmp_path):
     code = "import sys; from zoo import cli; cli.main(['runs', sys.argv[1]])"
     code = f"try:\n    {code}\nexcept SystemExit:\n    print('keras' in sys.modules)"
-    run = [sys.executable, "-c", code, str(tmp_path)]
-    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == "False\n"
+    assert python("-c", code, tmp_path).stdout == "False\n"
 
 
 def test_the_home_folder_is_found(tmp_path, capsys, monkeypatch):

@@ -1,14 +1,11 @@
 """JAX: `--strategy=mirrored` on two devices ends in the weights of one. PyTorch refuses it."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import workers
 from crash_run import last_arrays
-from replicas import ROOT, check_first_wrong, check_replicas, train_on_replicas
+from processes import python
+from replicas import check_first_wrong, check_replicas, train_on_replicas
 
 from zoo import registry
 
@@ -75,33 +72,19 @@ except ValueError as error:
         ("torch", "CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
     ],
 )
-def test_the_same_bits_on_a_gpu_need_a_setting(name, variable, value):
-    environment = os.environ | {"KERAS_BACKEND": name}
-    environment.pop(variable, None)
+def test_the_same_bits_on_a_gpu_need_a_setting(name, variable, value, monkeypatch):
+    monkeypatch.delenv(variable, raising=False)
     refusal = f"on a GPU needs {variable}={value} in the environment."
     for given, said in (({}, refusal), ({variable: value}, "")):
-        run = subprocess.run(
-            [sys.executable, "-c", DETERMINISTIC.format(name=name)],
-            cwd=ROOT,
-            env=environment | given,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert run.stdout.strip().endswith(said)
-        assert bool(run.stdout) == bool(said)
+        printed = python("-c", DETERMINISTIC.format(name=name), KERAS_BACKEND=name, **given).stdout
+        assert printed.strip().endswith(said)
+        assert bool(printed) == bool(said)
 
 
 def test_pytorch_says_that_it_trains_on_one_device(tmp_path):
-    command = [sys.executable, "-m", "recipes.wgan_gp.train", "--strategy=mirrored"]
-    run = subprocess.run(
-        [*command, f"--workdir={tmp_path / 'run'}"],
-        cwd=ROOT,
-        env=os.environ | {"KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ("-m", "recipes.wgan_gp.train", "--strategy=mirrored")
+    options = {"check": False, "KERAS_BACKEND": "torch"}
+    run = python(*command, f"--workdir={tmp_path / 'run'}", **options)
     assert run.returncode == 1
     assert run.stderr.startswith("train.py: With PyTorch a model trains on one device")
     assert len(run.stderr.splitlines()) == 1

@@ -1,16 +1,11 @@
 """Named sets without TensorFlow: from the files that `zoo export` writes."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from processes import python
 
 pytestmark = pytest.mark.parity
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 SCRIPT = """
 import sys
 from zoo import data
@@ -23,13 +18,10 @@ print("tensorflow" in sys.modules)
 
 
 def test_an_exported_set_is_read_by_name(tmp_path):
-    environment = os.environ | {"KERAS_BACKEND": "jax", "ZOO_HOME": str(tmp_path)}
-    environment |= {"PYTHONPATH": str(ROOT)}
     file = tmp_path / "datasets" / "cifar10-test.npz"
 
     def load():
-        command = [sys.executable, "-c", SCRIPT]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        run = python("-c", SCRIPT, KERAS_BACKEND="jax", ZOO_HOME=str(tmp_path))
         said, with_tensorflow = run.stdout.splitlines()
         assert with_tensorflow == "False"
         return said

@@ -2,25 +2,19 @@
 
 Tolerances: after one step (two discriminator updates and the generator's) losses and scores agree
 to 1e-5 and weights to 2e-5 absolute; pictures of the published models to 2 of 255 grey levels,
-probabilities to 1e-4. One
-step, because sooner or later rounding puts a ReLU on the other side of 0, even from one thread of
-one backend to two.
+probabilities to 1e-4. One step, because sooner or later rounding puts a ReLU on the other side of
+0, even from one thread of one backend to two.
 """
-
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from processes import python
 from steps import VARIANTS
 
 from zoo import registry
 
 pytestmark = pytest.mark.parity
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -30,9 +24,7 @@ def results(tmp_path_factory):
     folder, arrays = tmp_path_factory.mktemp("parity"), {}
     for backend in BACKENDS:
         out = folder / f"{backend}.npz"
-        environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-        script = ROOT / "tests" / "parity" / "steps.py"
-        subprocess.run([sys.executable, script, out], env=environment, check=True)
+        python("tests/parity/steps.py", out, KERAS_BACKEND=backend)
         with np.load(out) as file:
             arrays[backend] = dict(file)
     return arrays

@@ -1,11 +1,7 @@
 """Samples and features are float32 where a GPU would use TF32; training is left alone."""
 
-import os
-import subprocess
-import sys
-
 import pytest
-from replicas import ROOT
+from processes import python
 
 pytestmark = pytest.mark.parity
 ALLOWS_TF32 = {
@@ -68,6 +64,4 @@ assert allows(), "training may use it"
 
 @pytest.mark.parametrize("backend", ALLOWS_TF32)
 def test_measuring_does_not_round_to_tf32(backend):
-    environment = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", ALLOWS_TF32[backend] + SCRIPT]
-    subprocess.run(command, env=environment, check=True)
+    python("-c", ALLOWS_TF32[backend] + SCRIPT, KERAS_BACKEND=backend)

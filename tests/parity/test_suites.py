@@ -1,13 +1,8 @@
 """Suites of the default tests that JAX and PyTorch must pass as well."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import pytest
+from processes import python
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 pytestmark = pytest.mark.parity
 
 
@@ -21,10 +16,5 @@ pytestmark = pytest.mark.parity
     ],
 )
 def test_suites_pass_on_other_backends(backend, tests):
-    environment = os.environ | {"KERAS_BACKEND": backend}
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "ignore", tests]
-    run = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout[-3000:]
+    run = python("-m", "pytest", "-q", "-W", "ignore", tests, KERAS_BACKEND=backend)
     assert "skipped" not in run.stdout

@@ -1,13 +1,10 @@
 """Recipes train from images to a published form on JAX and PyTorch, without TensorFlow."""
 
 import csv
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from replicas import ROOT
+from processes import python
 
 import zoo
 
@@ -39,8 +36,7 @@ np.savez("out.npz", images=images, probabilities=zoo.load("./classifier/model").
 def folder(request, tmp_path_factory):
     """Where the runs of one backend were done."""
     folder = tmp_path_factory.mktemp(request.param)
-    environment = os.environ | {"KERAS_BACKEND": request.param, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", SCRIPT], cwd=folder, env=environment, check=True)
+    python("-c", SCRIPT, cwd=folder, KERAS_BACKEND=request.param)
     return folder
 
 
