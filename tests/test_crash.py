@@ -79,8 +79,8 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(server, tmp_path, pyt
 def test_asked_to_stop_it_saves_the_step_it_is_at(server, long, tmp_path, number):
     run = Run(server, tmp_path / "stopped", **LONG)
     run.start()
-    run.wait_for_step(0)
-    time.sleep(1.5)  # into an epoch
+    run.wait_for_step(LONG["save_every"])
+    time.sleep(0.1)  # into the second epoch
     run.signal(number)
     code, printed = run.finish()
     step = run.step()
