@@ -99,6 +99,10 @@ def test_interpolate_writes_an_animation(tmp_path):
         (["sample", "wgan_gp_fmnist", "--truncation", "2"], "truncation must be greater than 0"),
         (["sample", "wgan_gp_fmnist", "--out", "no/grid.png"], "There is no folder 'no'"),
         (["sample", "wgan_gp_fmnist", "--out", "grid.xyz"], "'grid.xyz' does not end like a pict"),
+        (["sample", "wgan_gp_fmnist", "--out", "/"], "'/' is a folder."),
+        (["evaluate", "wgan_gp_fmnist", "--json", "/"], "'/' is a folder."),
+        (["export", "cifar10", "no/a.npz"], "There is no folder 'no' to write 'a.npz' in."),
+        (["fetch-inception", "--destination", "/"], "'/' is a folder."),
         (["interpolate", "wgan_gp_fmnist", "--label", "1,x"], "--label takes integers, not"),
         (["interpolate", "wgan_gp_fmnist", "--steps", "1"], "steps must be an integer of at least"),
         (["interpolate", "wgan_gp_fmnist", "--out", "a.jpg"], "like an animation, such as .gif"),
@@ -146,6 +150,47 @@ def test_a_backend_that_is_not_installed_is_one_line():
     assert "Keras is to use jax, which is not installed: pip install jax, or set" in line
 
 
+@pytest.mark.parametrize("name", ["numpy", "TensorFlow", "nonsense"])
+def test_a_backend_that_the_zoo_does_not_know_is_one_line(name, tmp_path):
+    options = {"cwd": tmp_path, "check": False, "KERAS_BACKEND": name}
+    ended = python("-m", "zoo", "sample", "wgan_gp_fmnist", **options)
+    expected = f"zoo: KERAS_BACKEND is '{name}'; accepted are tensorflow, jax, torch."
+    assert (ended.returncode, ended.stderr.splitlines()) == (1, [expected])
+    if name == "numpy":
+        ended = python("-c", "import zoo; zoo.load('wgan_gp_fmnist')", **options)
+        assert "The zoo runs on tensorflow, jax, torch; Keras (KERAS_BACKEND) is" in ended.stderr
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_a_closed_stream_stops_nothing(closed, tmp_path):
+    command = f"{sys.executable} -m zoo sample wgan_gp_fmnist --n 2 {closed}>&-"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, check=False)
+    assert run.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.png"]
+
+
+UNFINISHED = """
+import os, signal, sys
+from zoo import cli, files
+
+def list_(arguments):
+    with files.atomic_path("picture.png") as temporary:
+        temporary.write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+
+cli.list_ = list_
+cli.main(["list"])
+"""
+
+
+def test_what_is_half_written_goes_when_the_process_is_to_end(tmp_path):
+    ended = python("-c", UNFINISHED, cwd=tmp_path, check=False)
+    assert (ended.returncode, ended.stderr) == (128 + 15, "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_who_reads_no_further_and_a_terminal_without_signs_are_no_errors(tmp_path):
     command = f"{sys.executable} -m zoo show wgan_gp_fmnist"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
@@ -176,6 +221,8 @@ def test_usage_errors_are_exit_code_2(tmp_path):
     ("arguments", "code", "message"),
     [
         ([], 2, "Say where the run lives: --workdir=FOLDER."),
+        (["--workdir="], 2, "Say where the run lives: --workdir=FOLDER."),
+        (["--workdir=run", "--seed=4294967296"], 2, "seed must be less than 4294967296"),
         (
             ["--workdir=run", "--widht=3"],
             2,

@@ -100,8 +100,9 @@ def test_bad_sources_say_what_is_wrong(tmp_path):
     for name in ("text", "none", "array", "torn", "flipped", "encrypted", "compressed"):
         cases[f"npz:{tmp_path}/{name}.npz"] = (ValueError, "must be an .npz file")
     for source, (kind, message) in cases.items():
-        with pytest.raises(kind, match=message):
+        with pytest.raises(kind, match=message) as caught:
             data.load(source)
+        assert "pickle" not in str(caught.value)
     with pytest.raises(ValueError, match="whole.npz' has no 'test' split; all its images are for"):
         data.load(f"npz:{tmp_path}/whole.npz", "test")
     with pytest.raises(ValueError, match="broken.png' is not a readable picture"):
@@ -194,6 +195,17 @@ def test_a_split_leaves_images_to_train_on(pictures):
         (np.zeros((0, 8, 8, 1), np.uint8), None, "the array is empty"),
         (np.zeros((2, 8, 8, 1), np.uint8), [1], "Labels must be 2 integers"),
         (np.zeros((2, 8, 8, 1), np.uint8), [0.5, 1], "Labels must be 2 integers"),
+        (
+            np.zeros((2, 8, 8, 1), np.uint8),
+            [0, 2**33],
+            "count classes from 0, but one is 8589934592",
+        ),
+        (np.zeros((2, 0, 0, 1), np.uint8), None, r"but are uint8 of shape \(2, 0, 0, 1\)"),
+        (
+            np.zeros((8, 8, 3), np.uint8),
+            None,
+            r"\(N, H, W, 3\), but are uint8 of shape \(8, 8, 3\)",
+        ),
     ],
 )
 def test_bad_arrays_are_refused(images, labels, message):

@@ -87,7 +87,7 @@ class Poison(keras.callbacks.Callback):
 def start(config, workdir):
     keras.utils.set_random_seed(0)
     gan = registry.build("wgan_gp", config)
-    gan.compile()
+    gan.compile_for_run()
     state = TrainState(workdir)
     state.restore(gan)
     return gan, state

@@ -80,6 +80,13 @@ def test_same_seed_same_numbers(gan, real):
     assert fid(0) == fid(0) != fid(1)
 
 
+def test_one_name_and_any_iterable_do(real, tmp_path):
+    np.savez(tmp_path / "real.npz", images=real)
+    options = {"reference": real // 2, "extractor": Quarters(), "progress": False}
+    (one,) = zoo.compare(str(tmp_path / "real.npz"), iter(["fid"]), **options)
+    assert one["metrics"].keys() == {"fid"}
+
+
 def test_images_of_every_kind_give_the_same_number(real, tmp_path):
     (tmp_path / "pictures").mkdir()
     for i, image in enumerate(real):
@@ -136,6 +143,13 @@ def test_a_named_reference_is_extracted_once(gan, small_sets, cache):
         ("model", {"metrics": []}, "No metric is named"),
         ("model", {"samples": 19}, "kid needs at least 20 images of each; there are 19"),
         ("model", {"samples": 0}, "must be a positive integer, but is 0"),
+        ("model", {"seed": -1}, "seed must be a non-negative integer or None, but is -1"),
+        ("images", {"reference": np.zeros((19, 8, 8, 1), np.uint8)}, "of the reference there are"),
+        (
+            "images",
+            {"extractor": "classifier_fmnist"},
+            r"looks at images of \(28, 28, 1\), and thos",
+        ),
         ("model", {"reference": "tset"}, "no reference 'tset'; accepted are test, train"),
         ("model", {"reference": "cifar10:all"}, "split must be 'train' or 'test'"),
         ("own", {"reference": "test"}, "'npz:own.npz' has no test split: name the images"),
@@ -193,6 +207,11 @@ def test_pictures_of_different_sizes_are_refused(tmp_path):
 def test_colour_is_seen(tmp_path):
     Image.new("L", (6, 4)).save(tmp_path / "a.png")
     assert subjects.open_subject(tmp_path).shape == (4, 6, 1)
+    Image.new("L", (6, 4)).convert("P").save(tmp_path / "grey.gif")
+    assert subjects.open_subject(tmp_path).shape == (4, 6, 1)
+    Image.new("RGB", (6, 4), "red").convert("P").save(tmp_path / "red.png")
+    assert subjects.open_subject(tmp_path).shape == (4, 6, 3)
+    (tmp_path / "red.png").unlink()
     Image.new("RGB", (6, 4)).save(tmp_path / "b.png")
     assert subjects.open_subject(tmp_path).shape == (4, 6, 3)
 

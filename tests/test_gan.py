@@ -127,7 +127,7 @@ def test_the_optimizers_know_trainable_weights_only(tiny):
         (gan.optimizer.generator, gan.training_generator),
         (gan.optimizer.discriminator, gan.discriminator),
     ):
-        slots = [v.path.rpartition("/")[2] for v in optimizer.variables[1:]]  # after a count
+        slots = [v.path.rpartition("/")[2] for v in optimizer.variables[2:]]  # after count and rate
         expected = [w.path.replace("/", "_") + "_velocity" for w in network.trainable_variables]
         assert slots == expected
 

@@ -1,6 +1,8 @@
 """Saving and loading: folders, zips and training states."""
 
+import copy
 import gc
+import pickle
 import resource
 import signal
 import threading
@@ -28,6 +30,34 @@ def test_folder_round_trip(tiny, pictures, tmp_path):
         np.testing.assert_array_equal(loaded.sample(6, seed=0), images)
         for a, b in zip(weights(gan.discriminator), weights(loaded.discriminator)):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("how", ["deepcopy", "pickle", "keras.saving"])
+def test_a_copy_of_a_model_in_training_trains(tiny, pictures, tmp_path, how):
+    gan = build(tiny)
+    gan.fit(pictures, steps_per_epoch=1, verbose=0)
+    if how == "keras.saving":
+        keras.saving.save_model(gan, tmp_path / "gan.keras")
+        again = keras.saving.load_model(tmp_path / "gan.keras")
+    else:
+        again = copy.deepcopy(gan) if how == "deepcopy" else pickle.loads(pickle.dumps(gan))
+    np.testing.assert_array_equal(again.sample(2, seed=0), gan.sample(2, seed=0))
+    assert again.step == 0
+    again.fit(pictures, steps_per_epoch=1, verbose=0)
+    assert again.step == 1
+
+
+def test_bfloat16_is_no_precision_of_weights(tiny):
+    with (
+        policy.dtype_policy("bfloat16"),
+        pytest.raises(ValueError, match="^Weights are kept in float32: set mixed_bfloat16"),
+    ):
+        zoo.GAN("wgan_gp", tiny)
+
+
+def test_networks_too_large_for_memory_are_one_sentence(tiny):
+    with pytest.raises(MemoryError, match="a smaller --width needs less"):
+        zoo.GAN("wgan_gp", tiny | {"width": 2**50})
 
 
 def test_double_precision_is_saved(tiny, tmp_path):

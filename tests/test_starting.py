@@ -46,7 +46,7 @@ def test_a_run_starts_from_the_weights_and_the_next_from_its_own(config, first, 
     config = dataclasses.replace(config, start_from=str(first), steps=1)
     trained = training.train_gan("wgan_gp", config, tmp_path / "second")
     start = registry.build("wgan_gp", config)
-    start.compile()
+    start.compile_for_run()
     start.load_weights(tmp_path / "second" / "state" / "step_0000000" / "train.weights.h5")
     expected = hub.load(first)
     for network in ("generator", "discriminator"):

@@ -117,7 +117,7 @@ def _load_run(workdir, best):
         raise FileNotFoundError(f"{str(workdir)!r} holds no run with a saved state.")
     state = TrainState(workdir)
     model = registry.build(facts["recipe"], facts["config"])
-    model.compile()
+    model.compile_for_run()
     state.restore(model)
     if not state.history:
         raise FileNotFoundError(f"{str(workdir)!r} holds no run that came to its first save.")

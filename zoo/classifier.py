@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, data, labelled
+from zoo import backend, data, labelled, sampling
 from zoo.metrics import features
 from zoo.model import RecipeModel, check_absent, check_images, to_float
-from zoo.optimizers import constant_rates, make_classifier_optimizer
+from zoo.optimizers import make_classifier_optimizer
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -70,11 +70,9 @@ class Classifier(RecipeModel):
         def run(batch):
             return self.classifier.predict_on_batch(to_float(batch))[name]
 
-        shape = self.config.image_shape
-        if isinstance(images, data.Images):
-            images = images.resized(shape)[np.arange(len(images))]
+        sampling.check_positive(batch_size, "batch_size")
         label = f"{name}:" if verbose not in (0, False, "auto") else None
-        images = check_images(images, shape)
+        images = check_images(images, self.config.image_shape)
         return np.concatenate([*features.extract(run, images, batch_size, progress=label)])
 
     # Training
@@ -87,7 +85,7 @@ class Classifier(RecipeModel):
                 rate falls in a recipe's run only: `fit` knows no end of the run.
             **kwargs: As for `keras.Model.compile`; by default cross-entropy and accuracy.
         """
-        optimizer = optimizer or make_classifier_optimizer(constant_rates(self.config))
+        optimizer = optimizer or make_classifier_optimizer(self.config)
         optimizer = keras.optimizers.get(optimizer)
         optimizer.build(self.trainable_variables)
         defaults = {

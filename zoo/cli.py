@@ -7,11 +7,13 @@ import os
 import sys
 
 from zoo import cli_metrics
-from zoo.console import fail, format_duration, import_keras, user_errors
+from zoo.console import fail, format_duration, import_keras, tidied_up, user_errors
 
 
-def run(train, Config, argv=None):
+def run(train, Config, argv=None, end="the model is in {}", made="model"):
     """Runs `train(config, workdir)` with absl flags made from the fields of `Config`.
+
+    In the end it says, in the words of `end`, where `made` is, which is in the workdir.
 
     A bad flag is one line and exit code 2; what `user_errors` knows, raised by `train`, is one line
     and exit code 1, or 128 and the signal's number.
@@ -30,7 +32,7 @@ def run(train, Config, argv=None):
             arguments = flags.FLAGS(argv)
             if arguments[1:]:
                 raise ValueError(f"Unexpected argument {arguments[1]!r}; flags begin with --.")
-            if flags.FLAGS.workdir is None:
+            if not flags.FLAGS.workdir:
                 raise ValueError("Say where the run lives: --workdir=FOLDER.")
             flags.FLAGS.workdir = os.path.expanduser(flags.FLAGS.workdir)
             configs.append(config_from_flags(Config, flags.FLAGS, flags.FLAGS.workdir))
@@ -45,7 +47,7 @@ def run(train, Config, argv=None):
             # Workers find each other before they look for devices.
             import_keras(devices=configs[0].strategy != "multi_worker")
             train(configs[0], flags.FLAGS.workdir)
-            print(f"finished: the model is in {os.path.join(flags.FLAGS.workdir, 'model')}")
+            print(f"finished: {end.format(os.path.join(flags.FLAGS.workdir, made))}")
 
     app.run(main, argv=argv, flags_parser=parse)
 
@@ -91,7 +93,7 @@ def main(argv=None):
     for name, value in vars(arguments).items():
         if isinstance(value, str) and value.startswith("~"):  # --out=~/x: no shell expands it
             setattr(arguments, name, os.path.expanduser(value))
-    with user_errors():
+    with tidied_up(), user_errors():
         arguments.function(arguments)
 
 
@@ -204,7 +206,7 @@ def _writer(out, animated=False):
     from zoo import files, grids
 
     if out.endswith(".npz"):
-        files.check_parent(out)
+        files.check_place(out)
         return lambda images: grids.save_npz(out, images=images)
     grids.check_writable(out, animated)
     return functools.partial(grids.save_animation if animated else grids.save_grid, out)
@@ -239,7 +241,7 @@ def interpolate(arguments):
 
 def export(arguments):
     import_keras()
-    from zoo import data, grids
+    from zoo import data, files, grids
 
     if arguments.dataset not in data.NAMED:
         raise ValueError(
@@ -248,6 +250,8 @@ def export(arguments):
     out = arguments.out or data.exported(arguments.dataset, arguments.split)
     if not str(out).endswith(".npz"):
         raise ValueError(f"The file must end in .npz, but is {out!r}.")
+    if arguments.out:
+        files.check_place(out)
     images = data.load(arguments.dataset, arguments.split)
     if not arguments.out:
         out.parent.mkdir(parents=True, exist_ok=True)

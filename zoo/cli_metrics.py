@@ -77,7 +77,7 @@ def _compare(subjects, arguments):
     from zoo import console, files
 
     if arguments.json:
-        files.check_parent(arguments.json)  # before the hour of work, not after
+        files.check_place(arguments.json)  # before the hour of work, not after
     console.import_keras()
     from zoo import evaluation
 

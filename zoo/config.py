@@ -163,7 +163,10 @@ class ModelConfig(RecipeConfig):
         of_run=True,
     )
     seed: int = hyperparameter(
-        0, "Of everything random: data order, latents and, in a run, weights.", minimum=0
+        0,
+        "Of everything random: data order, latents and, in a run, weights.",
+        minimum=0,
+        below=2**32,
     )
 
     @property
@@ -314,3 +317,8 @@ class ClassifierConfig(ModelConfig):
         "Images that measure the accuracy in the end: empty for the test split of a named set.",
         of_run=True,
     )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.shift >= self.image_size:
+            raise ValueError("shift must be smaller than image_size: nothing would be left to see.")

@@ -5,7 +5,9 @@ import functools
 import importlib
 import os
 import pathlib
+import signal
 import sys
+import threading
 import warnings
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -14,9 +16,11 @@ BACKENDS = ("tensorflow", "jax", "torch")
 @contextlib.contextmanager
 def user_errors():
     """Turns the zoo's errors into one line and exit code 1, and its warnings into one."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal may know no "±"
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # who started the process has closed it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="replace")  # a terminal may know no "±"
     try:
         with warnings.catch_warnings():
             warnings.showwarning = functools.partial(_warn, warnings.showwarning)
@@ -36,12 +40,34 @@ def user_errors():
         fail(str(interruption) or "interrupted", getattr(interruption, "exit_code", 130))
 
 
+@contextlib.contextmanager
+def tidied_up():
+    """Lets what is half-written be removed when the system asks the process to end."""
+    if threading.current_thread() is not threading.main_thread():  # which alone has handlers
+        yield
+        return
+    numbers = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+    before = {number: signal.signal(number, _end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number, frame):
+    sys.exit(128 + number)
+
+
 def import_keras(devices=True):
     """Imports Keras and looks for devices without the lines TensorFlow prints then.
 
     No setting turns them off; an error line is then the only line. The file descriptor is
     redirected because they come from C++; Python's errors are raised as ever.
     """
+    named = os.environ.get("KERAS_BACKEND")
+    if named and named not in BACKENDS:
+        raise ValueError(f"KERAS_BACKEND is {named!r}; accepted are {', '.join(BACKENDS)}.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -6,6 +6,7 @@ Images are uint8 of shape (N, H, W, C).
 import copy
 import pathlib
 import warnings
+import zipfile
 
 import keras
 import numpy as np
@@ -45,11 +46,12 @@ class ArrayImages(Images):
 
     def __init__(self, images, labels=None, source=ARRAY):
         images = np.asarray(images)
-        if images.ndim == 3:
+        if images.ndim == 3 and images.shape[-1] not in (1, 3):  # else one picture, with channels
             images = images[..., None]
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+        known = images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] in (1, 3)
+        if not known or 0 in images.shape[1:]:
             raise ValueError(
-                "Images must be uint8 of shape (N, H, W, 1) or (N, H, W, 3), but are "
+                "Images must be uint8 of shape (N, H, W), (N, H, W, 1) or (N, H, W, 3), but are "
                 f"{images.dtype} of shape {images.shape}."
             )
         if not len(images):
@@ -61,6 +63,8 @@ class ArrayImages(Images):
                     f"Labels must be {len(images)} integers, one per image, but are "
                     f"{labels.dtype} of shape {labels.shape}."
                 )
+            if np.any(labels != labels.astype(np.int32)):
+                raise ValueError(f"Labels count classes from 0, but one is {np.abs(labels).max()}.")
             labels = labels.astype(np.int32)
         self.images, self.labels, self.source = images, labels, source
 
@@ -236,6 +240,8 @@ def _load_npz(path):
     if not file.is_file():
         raise FileNotFoundError(f"There is no file {path!r}.")
     try:
+        if not zipfile.is_zipfile(file):  # NumPy would speak of pickles
+            raise ValueError("it is none")
         with np.load(file, allow_pickle=False) as arrays:
             if "images" not in arrays:
                 raise ValueError(f"it holds {', '.join(arrays) or 'nothing'}")
@@ -252,8 +258,7 @@ def exported(name, split):
 
 
 def _load_named(name, split):
-    check_split(split)
-    backend, file = keras.backend.backend(), exported(name, split)
+    backend, file = keras.backend.backend(), exported(name, check_split(split))
     if backend == "tensorflow":
         import tensorflow_datasets as tfds
 
@@ -305,9 +310,8 @@ def check_labelled(images, classes):
     """Raises a `ValueError` unless every image has a label in [0, classes)."""
     if images.labels is None:
         but = f", but {images.stray!r} lies in none" if images.stray else ""
-        raise ValueError(
-            f"This model learns classes: it needs labels (class subfolders, or `y`){but}."
-        )
+        needs = "it needs labels (class subfolders, or `y`)"
+        raise ValueError(f"This model learns classes: {needs}{but}.")
     for label in (images.labels.min(), images.labels.max()):
         if not 0 <= label < classes:
             raise ValueError(f"This model has {classes} classes, but a label is {label}.")

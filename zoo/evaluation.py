@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from zoo import sampling
 from zoo import subjects as measurable
 from zoo.card_numbers import format_value
 from zoo.metrics import collect, extractors, frechet
@@ -71,6 +72,9 @@ def compare(
     """
     if isinstance(metrics, str):
         metrics = [name.strip() for name in metrics.split(",")]
+    metrics = list(metrics)
+    if isinstance(subjects, (str, pathlib.Path)):
+        subjects = [subjects]
     unknown = [metric for metric in metrics if metric not in METRICS]
     if unknown or not metrics:
         wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"
@@ -79,11 +83,16 @@ def compare(
         raise ValueError("A name in the cache is that of one subject: measure them one by one.")
     if not subjects:
         raise ValueError("There is nothing to measure: name a model or images.")
+    sampling.check_seed(seed)
     opened = _open_alike(subjects, metrics, samples, seed)
     default = isinstance(reference, str) and reference == "test"
     alone = default and set(metrics) == {"is"} and extractor != "classifier"
     target = measurable.NO_REFERENCE if alone else measurable.open_reference(reference, opened)
+    if target.name is None and not alone:
+        for metric in metrics:
+            _check_enough(target.images().total, metric, METRICS[metric], "of the reference there")
     extractor = extractors.get(extractor, target.source, dtype, inception)
+    _check_shape(extractor, opened[0])
     if "is" in metrics and not hasattr(extractor, "predict"):
         raise ValueError(
             f"The Inception Score needs a classifier's probabilities, which {extractor.name} does "
@@ -116,9 +125,19 @@ def _open_alike(subjects, metrics, samples, seed):
     return opened
 
 
-def _check_enough(count, metric, least):
+def _check_enough(count, metric, least, where="there"):
     if count < least:
-        raise ValueError(f"{metric} needs at least {least} images of each; there are {count}.")
+        raise ValueError(f"{metric} needs at least {least} images of each; {where} are {count}.")
+
+
+def _check_shape(extractor, subject):
+    """Raises a `ValueError` where an extractor of one shape cannot look at the images."""
+    shape = getattr(extractor, "shape", subject.shape)
+    if tuple(shape) != tuple(subject.shape):
+        raise ValueError(
+            f"{extractor.name} looks at images of {tuple(shape)}, and those of {subject.name} are "
+            f"{tuple(subject.shape)}."
+        )
 
 
 def _measure(extractor, subject, real, metrics, seed, cache, label):

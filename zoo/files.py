@@ -106,6 +106,21 @@ def check_parent(path):
         raise FileNotFoundError(f"There is no folder {parent!r} to write {path.name!r} in.")
 
 
+def check_place(path):
+    """Raises the error that writing a file to `path` would end with, before the work for it.
+
+    Raises:
+        FileNotFoundError: If there is no folder to write it in.
+        ValueError: If it is a folder itself, or its folder cannot be written in.
+    """
+    path = pathlib.Path(path)
+    check_parent(path)
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a folder.")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"The folder {str(path.parent)!r} can not be written in.")
+
+
 @contextlib.contextmanager
 def _scratch_beside(path):
     check_parent(path)

@@ -9,7 +9,7 @@ from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.layers.walk import copy_trainable
 from zoo.model import RecipeModel, check_absent, check_images, to_float
-from zoo.optimizers import check_adversarial, constant_rates, make_optimizers
+from zoo.optimizers import check_adversarial, make_optimizers
 
 LOGS = ("d_loss", "g_loss", "penalty", "real_score", "fake_score", "wasserstein")
 
@@ -104,7 +104,8 @@ class GAN(RecipeModel):
         """Returns what the discriminator thinks of images: more for what looks real to it.
 
         Args:
-            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels.
+            images: uint8 array of shape (N, H, W, C), with the model's height, width and channels;
+                or a data source.
             labels: Integers of shape (N,), or one for all; conditional models only.
             batch_size: Images per forward pass. It matters to a discriminator that compares the
                 images of a batch (`progan`'s), and to no other.
@@ -138,8 +139,12 @@ class GAN(RecipeModel):
             **kwargs: As for `keras.Model.compile`: `jit_compile`, `run_eagerly`,
                 `steps_per_execution`.
         """
-        optimizer = optimizer or make_optimizers(constant_rates(self.config))
+        optimizer = optimizer or make_optimizers(self.config)
         check_adversarial(optimizer, self.compute_dtype)
+        if (self.compile_defaults | kwargs)[
+            "jit_compile"
+        ] is True and not backend.COMPILES_GRADIENTS:
+            raise ValueError("PyTorch compiles no gradients of gradients: jit must be auto or off.")
         for name in ("loss", "loss_weights", "metrics", "weighted_metrics"):
             check_absent(kwargs, name, "compile", "the losses of a GAN are those of its config")
         if self.training_generator is None:

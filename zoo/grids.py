@@ -55,7 +55,7 @@ def check_writable(path, animated=False):
         ValueError: If Pillow writes no such format.
         FileNotFoundError: If there is no folder to write in.
     """
-    files.check_parent(path)
+    files.check_place(path)
     format = Image.registered_extensions().get(pathlib.Path(path).suffix.lower())
     if format not in (Image.SAVE_ALL if animated else Image.SAVE):
         kind = "an animation, such as .gif" if animated else "a picture, such as .png"

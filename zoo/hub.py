@@ -23,7 +23,8 @@ def load(name, *, config=None, revision=None, cache_dir=None, token=None):
             a "/", starts with "." or "~" or is a `pathlib.Path`, or
             "hf://user/repository[@revision]".
         config: A dict of hyperparameters to change, for training on: `{"batch_size": 16,
-            "generator_learning_rate": 1e-5}`.
+            "generator_learning_rate": 1e-5}`. Those of a recipe's run alone, such as
+            `precision` (set a dtype policy) and `decay_from`, change nothing in `fit`.
         revision: Branch, tag or commit on the Hub; a published model is pinned by default.
         cache_dir: Folder of downloads; the Hugging Face cache by default.
         token: Hub token; by default the one `huggingface_hub` finds.
@@ -136,7 +137,14 @@ def load_folder(folder, config=None):
     folder = pathlib.Path(folder)
     _check_complete(folder, ["config.json", WEIGHTS])
     model = _build(folder, config)
-    _check_shapes(model, folder / WEIGHTS)
+    try:
+        _check_shapes(model, folder / WEIGHTS)
+    except ValueError as error:
+        if not config:
+            raise
+        raise ValueError(
+            f"With config={config} the networks are not those of {str(folder)!r}: {error}"
+        ) from error
     model.load_weights(folder / WEIGHTS)
     return model
 
@@ -157,7 +165,7 @@ def _build(folder, changes):
     if changes is not None:
         if not isinstance(changes, dict):
             raise ValueError(f"config is a dict of hyperparameters by name, not {changes!r}.")
-        described = described | {"config": described.get("config", {}) | changes}
+        described = described | {"config": (described.get("config") or {}) | changes}
     return registry.import_class(kind).from_config(described)
 
 

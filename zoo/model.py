@@ -33,7 +33,8 @@ class RecipeModel(keras.Model):
 
     Raises:
         ValueError: For an unknown recipe or one of another kind of model, or a hyperparameter of
-            unknown name or wrong value.
+            unknown name or wrong value, or under a policy that keeps weights in bfloat16.
+        MemoryError: If the networks do not fit into the memory of the device.
     """
 
     kind = None
@@ -48,8 +49,15 @@ class RecipeModel(keras.Model):
         super().__init__(name=name or recipe)
         self.recipe = recipe
         self.config = config
-        for network in self.networks:
-            setattr(self, network, self.build_network(network))
+        if self.dtype_policy.variable_dtype == "bfloat16":
+            raise ValueError("Weights are kept in float32: set mixed_bfloat16, not bfloat16.")
+        try:
+            for network in self.networks:
+                setattr(self, network, self.build_network(network))
+        except Exception as error:
+            if backend.is_out_of_memory(error):
+                raise MemoryError("a smaller --width needs less") from error
+            raise
         self.built = True
 
     def build_network(self, network):
@@ -165,9 +173,11 @@ class RecipeModel(keras.Model):
         Raises:
             ValueError: For another format than Keras's own, or what exists and is not to be
                 overwritten, as the folder of a published model never is.
+            ConnectionError: If the Hub cannot be reached, or refuses.
         """
-        where, path = str(filepath), pathlib.Path(filepath)
+        where = str(filepath)
         on_hub = where.startswith("hf://")
+        path = pathlib.Path(filepath).expanduser()
         if zipped is None:
             zipped = not on_hub
         if zipped and not where.endswith(".keras"):
@@ -186,9 +196,15 @@ class RecipeModel(keras.Model):
                 bare = type(self)(self.recipe, self.config, self.name)
             for network in self.networks:
                 getattr(bare, network).set_weights(getattr(self, network).get_weights())
-            return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+            return bare.save(
+                where if on_hub else path, overwrite=overwrite, zipped=zipped, **kwargs
+            )
         if on_hub:
-            return super().save(filepath, zipped=zipped, **kwargs)
+            try:
+                return super().save(filepath, zipped=zipped, **kwargs)
+            except Exception as error:  # of any kind, as `zoo.hub.push` says
+                reason = str(error).strip().partition("\n")[0] or type(error).__name__
+                raise ConnectionError(f"{where!r} could not be written: {reason}") from error
         place = files.atomic_path if zipped else files.atomic_folder
         with place(path) as scratch:
             files.check_space(scratch.parent, weights.storage(self.variables))
@@ -214,6 +230,9 @@ class RecipeModel(keras.Model):
     def get_config(self):
         return {"recipe": self.recipe, "config": self.config.to_dict(), "name": self.name}
 
+    def get_compile_config(self):
+        """None: a copy, however made, is compiled by `fit`, which knows the config."""
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
@@ -231,7 +250,12 @@ def to_float(images):
 
 
 def check_images(images, shape):
-    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape)."""
+    """Returns `images` as an array; a `ValueError` says where they are not uint8 (N, *shape).
+
+    Those of a data source, of any size, are made to be of that shape.
+    """
+    if isinstance(images, data.Images):
+        return images.resized(shape)[np.arange(len(images))]
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != tuple(shape):
         height, width, channels = shape

@@ -1,7 +1,5 @@
 """Optimizers of the recipes; a GAN's two in one, so that `fit` and saving see both."""
 
-import dataclasses
-
 import keras
 from keras import ops
 
@@ -27,6 +25,8 @@ class AdversarialOptimizer(keras.optimizers.Optimizer):
 
     def __init__(self, generator, discriminator, name="adversarial_optimizer"):
         super().__init__(learning_rate=0.0, name=name)
+        if generator is discriminator and not isinstance(generator, str):
+            raise ValueError("Each network needs an optimizer of its own: give two.")
         self.generator = keras.optimizers.get(generator)
         self.discriminator = keras.optimizers.get(discriminator)
         if self.generator.use_ema or self.discriminator.use_ema:
@@ -117,39 +117,46 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def constant_rates(config):
-    """Returns a `ModelConfig` whose learning rates never fall."""
-    return dataclasses.replace(config, decay_from=1.0)
+def _rate(config, learning_rate, updates_per_step, scale):
+    """Returns a number, which a callback may change, or for a scale the schedule of a run.
 
-
-def decayed(config, learning_rate, updates_per_step=1):
-    """Returns the schedule of a `ModelConfig`'s run.
-
-    A schedule even where it is constant: Keras saves a plain number with the optimizer, and a run
-    that goes back to a save with a lower rate would get the old one.
+    A run has a schedule even where it is constant: Keras saves a plain number with the optimizer,
+    and a run that goes back to a save with a lower rate would get the old one.
     """
-    return LinearDecay(learning_rate, config.steps * updates_per_step, config.decay_from)
+    if scale is None:
+        return learning_rate
+    return LinearDecay(scale * learning_rate, config.steps * updates_per_step, config.decay_from)
 
 
-def make_network_optimizer(config, learning_rate, updates_per_step):
+def make_network_optimizer(config, learning_rate):
     """Builds one network's optimizer from the hyperparameters of a `GANConfig`."""
-    learning_rate = decayed(config, learning_rate, updates_per_step)
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=RMSPROP_EPSILON)
     return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 
-def make_optimizers(config, scale=1.0):
-    """Returns the `AdversarialOptimizer` of a `GANConfig`, its learning rates times `scale`."""
+def make_optimizers(config, scale=None):
+    """Returns the `AdversarialOptimizer` of a `GANConfig`.
+
+    Args:
+        config: The config.
+        scale: Of the learning rates of a run, which fall as the config says; None for constant
+            ones, of a `fit` that knows no end of the run.
+    """
+    of_generator = _rate(config, config.generator_learning_rate, 1, scale)
+    of_discriminator = _rate(config, config.discriminator_learning_rate, config.n_critic, scale)
     return AdversarialOptimizer(
-        make_network_optimizer(config, scale * config.generator_learning_rate, 1),
-        make_network_optimizer(config, scale * config.discriminator_learning_rate, config.n_critic),
+        make_network_optimizer(config, of_generator),
+        make_network_optimizer(config, of_discriminator),
     )
 
 
-def make_classifier_optimizer(config, scale=1.0):
-    """Returns the optimizer of a `ClassifierConfig`: AdamW, which decays kernels only."""
-    learning_rate = decayed(config, scale * config.learning_rate)
+def make_classifier_optimizer(config, scale=None):
+    """Returns the optimizer of a `ClassifierConfig`: AdamW, which decays kernels only.
+
+    Args: As for `make_optimizers`.
+    """
+    learning_rate = _rate(config, config.learning_rate, 1, scale)
     optimizer = keras.optimizers.AdamW(learning_rate, config.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

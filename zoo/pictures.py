@@ -55,6 +55,14 @@ def to_array(picture, shape):
     return np.asarray(picture, np.uint8).reshape(shape)
 
 
+def is_grey(picture):
+    """Whether a Pillow image has no colours, by its mode or its palette."""
+    if picture.mode == "P":
+        palette = np.reshape(picture.getpalette("RGB"), (-1, 3))
+        return bool((palette == palette[:, :1]).all())
+    return picture.mode.startswith(("1", "L", "I;16"))
+
+
 def orientation(picture):
     """Returns how the camera was held, 1 to 8, as a Pillow image's EXIF has it; 1 is upright."""
     return picture.getexif().get(ExifTags.Base.Orientation, 1)

@@ -25,8 +25,7 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
     if n is None:
         n = 1 if labels is None or np.ndim(labels) == 0 else len(labels)
     check_positive(n, "n, the number of images,")
-    if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
-        raise ValueError(f"seed must be a non-negative integer or None, but is {seed!r}.")
+    check_seed(seed)
     if not isinstance(truncation, numbers.Real) or not 0 < truncation <= 1:
         raise ValueError(f"truncation must be greater than 0 and at most 1, but is {truncation!r}.")
     if truncation < 1 and config.latents_on_sphere:
@@ -44,6 +43,12 @@ def draw(config, n, seed=None, labels=None, truncation=1.0):
 def in_turn(config, n):
     """Returns integer labels (n,), the classes in turn; None of an unconditional model."""
     return np.arange(n) % config.num_classes if config.num_classes else None
+
+
+def check_seed(seed):
+    """Raises a `ValueError` unless `seed` is a non-negative integer or None."""
+    if seed is not None and (not isinstance(seed, (int, np.integer)) or seed < 0):
+        raise ValueError(f"seed must be a non-negative integer or None, but is {seed!r}.")
 
 
 def check_positive(n, name, least=1):

@@ -164,7 +164,7 @@ def _own_shape(folder):
             with Image.open(path) as picture:
                 sideways = pictures.orientation(picture) in (5, 6, 7, 8)
                 sizes.setdefault(picture.size[::-1] if sideways else picture.size, path.name)
-                grey = grey and picture.mode.startswith(("1", "L", "I;16"))
+                grey = grey and pictures.is_grey(picture)
         except pictures.NO_PICTURE as error:
             raise ValueError(f"{str(path)!r} is not a readable picture: {error}") from error
     if len(sizes) > 1:

@@ -10,7 +10,18 @@ import warnings
 import keras
 import numpy as np
 
-from zoo import backend, callbacks, data, files, policy, registry, resuming, runs, starting
+from zoo import (
+    backend,
+    callbacks,
+    data,
+    files,
+    labelled,
+    policy,
+    registry,
+    resuming,
+    runs,
+    starting,
+)
 from zoo.collapse import CollapseWarning
 from zoo.divergence import DivergenceError, StopOnNonFinite
 from zoo.interruption import StopOnSignal
@@ -83,6 +94,9 @@ def train_classifier(recipe, config, workdir):
 
     def prepare(images, workdir):
         data.check_labelled(images, config.num_classes)
+        if config.test_dataset:  # read in the end, when the hours of work are over
+            test = labelled.test_images(config, images.class_names)
+            data.check_labelled(test, config.num_classes)
         training, held_out = data.split(images, config.holdout, config.seed)
         arguments = {"x": training, "validation_data": held_out if len(held_out) else None}
         return arguments, [callbacks.TensorBoard(workdir / "tensorboard")]

@@ -12,7 +12,7 @@ import keras
 
 from recipes.classifier import NORMS, Config
 from recipes.classifier.train import train
-from zoo import cli, curves, data, files, labelled
+from zoo import cli, curves, data, files, labelled, registry
 from zoo.config import hyperparameter
 
 
@@ -41,6 +41,9 @@ def compare(comparison, workdir):
     curves.import_figure()  # before the hours of work, not after
     learnt = data.load(comparison.dataset).class_names
     images = labelled.test_images(comparison, learnt)
+    data.check_labelled(images, comparison.num_classes)
+    for config in {config.norm: config for config in configs(comparison)}.values():
+        registry.build("classifier", config)  # where it cannot be, it says so now
     workdir, rows = pathlib.Path(workdir), []
     for config in configs(comparison):
         rows.append(run(config, images, workdir / f"{config.norm}_{config.seed}"))
@@ -125,4 +128,4 @@ def plot(summary, path):
 
 
 if __name__ == "__main__":
-    cli.run(compare, Comparison)
+    cli.run(compare, Comparison, end="the comparison is in {}", made="comparison.md")

@@ -18,6 +18,8 @@ def main(name="classifier_fmnist"):
         from zoo import labelled, starting
 
         model = load(name)
+        if not isinstance(model, zoo.Classifier):
+            raise ValueError(f"{name!r} is a {model.kind}, not a classifier.")
         images = labelled.test_images(model.config, starting.stated(name, "class_names") or ())
         accuracy = model.evaluate(images)["accuracy"]
         print(f"{name}: accuracy {accuracy:.2%} on {len(images):,} test images")

@@ -111,7 +111,7 @@ def test_a_run_is_published_at_the_step_it_stopped_at(home, tmp_path):
     record = files.read_json(newest / "record.json")
     shutil.move(newest, newest.with_name("step_0000003"))  # stopped after the last row
     gan = registry.build("wgan_gp", Config(width=8, batch_size=4, n_critic=1))
-    gan.compile()
+    gan.compile_for_run()
     gan.load_weights(newest.with_name("step_0000003") / train_state.WEIGHTS)
     gan.optimizer.iterations.assign(3)
     gan.save_weights(newest.with_name("step_0000003") / train_state.WEIGHTS)

@@ -122,6 +122,11 @@ def test_a_worse_model_replaces_nothing(gan, real, tmp_path):
     assert not (tmp_path / "best").exists()
 
 
+def test_one_sample_has_no_fid():
+    with pytest.raises(ValueError, match="samples must be at least 2, but is 1"):
+        PeriodicFID(samples=1)
+
+
 def test_a_missing_classifier_is_said_before_training(gan):
     with pytest.raises(ValueError, match="no published classifier of 'folder:nothing'"):
         gan.fit(

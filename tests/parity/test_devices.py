@@ -81,6 +81,13 @@ def test_the_same_bits_on_a_gpu_need_a_setting(name, variable, value, monkeypatc
         assert bool(printed) == bool(said)
 
 
+def test_pytorch_compiles_no_gan():
+    code = "import zoo; zoo.GAN('wgan_gp', {'width': 8, 'image_size': 8, 'jit': 'on'}).compile()"
+    said = python("-c", code, check=False, KERAS_BACKEND="torch").stderr.splitlines()[-1]
+    expected = "PyTorch compiles no gradients of gradients: jit must be auto or off."
+    assert said == f"ValueError: {expected}"
+
+
 def test_pytorch_says_that_it_trains_on_one_device(tmp_path):
     command = ("-m", "recipes.wgan_gp.train", "--strategy=mirrored")
     options = {"check": False, "KERAS_BACKEND": "torch"}

@@ -125,6 +125,14 @@ def test_comparison_measures_on_the_test_images_and_goes_on(sources, tmp_path, c
         assert min(picture.size) > 400
 
 
+def test_a_norm_that_does_not_fit_is_told_before_the_first_run(sources, tmp_path):
+    """`group` is not the first that it trains."""
+    values = SMALL | sources | {"width": 4}
+    with pytest.raises(ValueError, match="groups must divide width"):
+        compare.compare(compare.Comparison(seeds=1, **values), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_summary_is_mean_and_standard_deviation():
     accuracies = {"batch": [0.9, 0.92, 0.93], "none": [0.8]}
     rows = [
@@ -212,14 +220,18 @@ def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path, capsys):
 
     # The finished run takes test images, and the run that starts from it does not take them over.
     config = dataclasses.replace(config, test_dataset=save("test", "sandals", "shoes"))
-    train(config, tmp_path / "run")
-    train(dataclasses.replace(config, test_dataset=""), tmp_path / "run")  # which takes none away
-    with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
-        cards.publish("mine", tmp_path / "run", tmp_path)
+    for workdir in ("run", "new"):
+        with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
+            train(config, tmp_path / workdir)
     with pytest.raises(ValueError, match="has the classes sandals, shoes, but the cl"):
         compare.compare(compare.Comparison.from_dict(config.to_dict()), tmp_path / "runs")
+    assert not (tmp_path / "new").exists()
     assert not (tmp_path / "runs").exists()
     save("test", "boots")
+    train(config, tmp_path / "run")
+    train(dataclasses.replace(config, test_dataset=""), tmp_path / "run")  # which takes none away
+    facts = files.read_json(tmp_path / "run" / "run.json")
+    assert facts["config"]["test_dataset"] == config.test_dataset
     metadata = files.read_json(cards.publish("mine", tmp_path / "run", tmp_path) / "metadata.json")
     assert metadata["test_images"] == 3
     assert metadata["config"]["test_dataset"] == config.test_dataset
@@ -230,6 +242,7 @@ def test_pictures_of_classes_are_tested_on_the_classes_learnt(tmp_path, capsys):
     assert inherited["width"] == 8
     assert "test_dataset" not in inherited
 
-    pair = dataclasses.replace(config, dataset=save("pair", "sandals", "shoes"), start_from=source)
+    values = {"dataset": save("pair", "sandals", "shoes"), "test_dataset": ""}
+    pair = dataclasses.replace(config, start_from=source, **values)
     with pytest.warns(UserWarning, match="learnt the classes boots, sandals, shoes, in this order"):
         train(pair, tmp_path / "second")

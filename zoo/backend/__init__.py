@@ -11,6 +11,8 @@ Each backend offers the same functions:
     Features (N, H, W, C), float32 or bfloat16, normalised per channel by the statistics of the
     batch, in one kernel. The result is (y, mean, variance), the statistics those of y and float32;
     or None where there is no such kernel, or the batch lies on several replicas.
+`COMPILES_GRADIENTS`
+    Whether a step that takes gradients of gradients can be compiled (`jit_compile=True`).
 `train_step(model, *args)`
     The body of `keras.Model.train_step` on this backend, around `model.adversarial_step(batch)`.
 `assign(variable, value)`
@@ -45,7 +47,15 @@ import importlib
 
 import keras
 
+NAMES = ("tensorflow", "jax", "torch")
+if keras.backend.backend() not in NAMES:
+    raise ValueError(
+        f"The zoo runs on {', '.join(NAMES)}; Keras (KERAS_BACKEND) is set to "
+        f"{keras.backend.backend()}."
+    )
 _module = importlib.import_module(f"zoo.backend.{keras.backend.backend()}")
+
+COMPILES_GRADIENTS = _module.COMPILES_GRADIENTS
 
 value_and_grad = _module.value_and_grad
 input_gradient = _module.input_gradient

@@ -11,6 +11,8 @@ import keras
 
 from zoo.backend import parts
 
+COMPILES_GRADIENTS = True
+
 
 def _values(scope, variables):
     return [scope.get_current_value(variable) for variable in variables]

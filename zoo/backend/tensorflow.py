@@ -10,6 +10,7 @@ import tensorflow as tf
 from zoo.backend import parts, shared
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+COMPILES_GRADIENTS = True
 DIFFERENT = (tf.errors.InternalError, tf.errors.InvalidArgumentError)
 
 

@@ -8,6 +8,8 @@ import torch
 
 from zoo.backend import shared
 
+COMPILES_GRADIENTS = False  # "aot_autograd does not currently support double backward"
+
 
 def value_and_grad(fn, variables, state):
     with torch.enable_grad():

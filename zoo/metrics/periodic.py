@@ -40,6 +40,8 @@ class PeriodicFID(keras.callbacks.Callback):
         super().__init__()
         if every < 1:
             raise ValueError(f"every, in epochs, must be at least 1, but is {every!r}.")
+        if samples < 2:
+            raise ValueError(f"samples must be at least 2, but is {samples!r}.")
         self.folder = None if folder is None else pathlib.Path(folder)
         self.every, self.samples, self.seed = every, samples, seed
         self.reference, self.extractor = reference, extractor
