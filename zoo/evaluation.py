@@ -70,15 +70,9 @@ def compare(
         ValueError, FileNotFoundError: an argument is outside its range, images do not compare, or
             the weights of the extractor are missing.
     """
-    if isinstance(metrics, str):
-        metrics = [name.strip() for name in metrics.split(",")]
-    metrics = list(metrics)
+    metrics = _names(metrics)
     if isinstance(subjects, (str, pathlib.Path)):
         subjects = [subjects]
-    unknown = [metric for metric in metrics if metric not in METRICS]
-    if unknown or not metrics:
-        wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"
-        raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
     if cache and len(subjects) > 1:
         raise ValueError("A name in the cache is that of one subject: measure them one by one.")
     if not subjects:
@@ -92,14 +86,7 @@ def compare(
         for metric in metrics:
             _check_enough(target.images().total, metric, METRICS[metric], "of the reference there")
     extractor = extractors.get(extractor, target.source, dtype, inception)
-    _check_shape(extractor, opened[0])
-    if "is" in metrics and not hasattr(extractor, "predict"):
-        raise ValueError(
-            f"The Inception Score needs a classifier's probabilities, which {extractor.name} does "
-            "not give: use --extractor classifier."
-        )
-    if "is" in metrics:
-        _check_enough(opened[0].count, "is", SPLITS * getattr(extractor, "classes", 2))
+    _check_extractor(extractor, opened[0], metrics)
     real = None
     if set(metrics) - {"is"}:
         keep = bool({"kid", "prdc"} & set(metrics))
@@ -111,6 +98,17 @@ def compare(
         values = _measure(extractor, subject, real, metrics, seed, cache, label)
         results.append(result(extractor, subject, target, real, values))
     return results
+
+
+def _names(metrics):
+    """Returns metrics as a list of their names; a `ValueError` for one that is unknown."""
+    names = [name.strip() for name in metrics.split(",")] if isinstance(metrics, str) else metrics
+    names = list(names)
+    unknown = [name for name in names if name not in METRICS]
+    if unknown or not names:
+        wrong = f"There is no metric {unknown[0]!r}" if unknown else "No metric is named"
+        raise ValueError(f"{wrong}; accepted are {', '.join(METRICS)}.")
+    return names
 
 
 def _open_alike(subjects, metrics, samples, seed):
@@ -130,14 +128,21 @@ def _check_enough(count, metric, least, where="there"):
         raise ValueError(f"{metric} needs at least {least} images of each; {where} are {count}.")
 
 
-def _check_shape(extractor, subject):
-    """Raises a `ValueError` where an extractor of one shape cannot look at the images."""
+def _check_extractor(extractor, subject, metrics):
+    """Raises a `ValueError` where an extractor cannot look at the images or give the metrics."""
     shape = getattr(extractor, "shape", subject.shape)
     if tuple(shape) != tuple(subject.shape):
         raise ValueError(
             f"{extractor.name} looks at images of {tuple(shape)}, and those of {subject.name} are "
             f"{tuple(subject.shape)}."
         )
+    if "is" in metrics and not hasattr(extractor, "predict"):
+        raise ValueError(
+            f"The Inception Score needs a classifier's probabilities, which {extractor.name} does "
+            "not give: use --extractor classifier."
+        )
+    if "is" in metrics:
+        _check_enough(subject.count, "is", SPLITS * getattr(extractor, "classes", 2))
 
 
 def _measure(extractor, subject, real, metrics, seed, cache, label):
