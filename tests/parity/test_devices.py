@@ -81,6 +81,13 @@ def test_the_same_bits_on_a_gpu_need_a_setting(name, variable, value, monkeypatc
         assert bool(printed) == bool(said)
 
 
+def test_a_backend_of_keras_that_the_zoo_has_no_part_for_is_named():
+    code = "import zoo; zoo.load('wgan_gp_fmnist')"  # Keras's NumPy needs JAX
+    said = python("-c", code, check=False, KERAS_BACKEND="numpy").stderr.splitlines()[-1]
+    known = "The zoo runs on tensorflow, jax, torch"
+    assert said == f"ValueError: {known}; Keras (KERAS_BACKEND) is set to numpy."
+
+
 def test_pytorch_compiles_no_gan():
     code = "import zoo; zoo.GAN('wgan_gp', {'width': 8, 'image_size': 8, 'jit': 'on'}).compile()"
     said = python("-c", code, check=False, KERAS_BACKEND="torch").stderr.splitlines()[-1]

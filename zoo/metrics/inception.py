@@ -175,8 +175,7 @@ def inception_v3(dtype="float32"):
         (N, 2048) averages of the last block. Its 94 convolutions hold 21,768,352 parameters:
         each BatchNorm is folded into its convolution's kernel and bias.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
+    check_dtype(dtype)
     policy = "mixed_bfloat16" if dtype == "bfloat16" else dtype
     conv = functools.partial(_convolve, dtype=policy)
     inputs = keras.Input((SIZE, SIZE, 3), dtype="float32")
@@ -215,6 +214,12 @@ def fold_batch_norm(kernel, beta, mean, variance):
     """
     scale = 1.0 / np.sqrt(variance.astype("float64") + EPSILON)
     return (kernel * scale).astype("float32"), (beta - mean * scale).astype("float32")
+
+
+def check_dtype(dtype):
+    """Raises a `ValueError` for a precision that the network has not."""
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be {' or '.join(DTYPES)}, but is {dtype!r}.")
 
 
 def find_weights(path=None):
@@ -281,6 +286,7 @@ class Inception:
     digest = DIGEST
 
     def __init__(self, path=None, dtype="float32"):
+        check_dtype(dtype)
         path = find_weights(path)
         self.dtype = dtype
         self.name = fetch.NETWORK + ("" if dtype == "float32" else "_bfloat16")
