@@ -58,7 +58,7 @@ def of_recipes(arguments):
 
 def main():
     options = workload.parse()
-    options.steps_per_execution = 1  # Keras's PyTorch takes no more
+    options.steps_per_execution, options.jit = 1, "off"  # PyTorch takes nothing else
     counted = {}
     with contextlib.redirect_stdout(sys.stderr):
         for recipe in options.recipes:
