@@ -4,6 +4,7 @@ Replicas and workers have processes of their own: devices are set before TensorF
 """
 
 import dataclasses
+import json
 import time
 import types
 
@@ -93,8 +94,11 @@ def test_a_killed_worker_ends_the_run_which_goes_on_and_ends_as_on_one_device(co
     assert np.abs(difference).max() <= 1
 
 
-def test_workers_need_their_addresses(config, tmp_path, monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
+@pytest.mark.parametrize("addresses", [[], ["localhost"]])
+def test_workers_need_their_addresses(addresses, config, tmp_path, monkeypatch):
+    task = {"type": "worker", "index": 0}
+    value = {"cluster": {"worker": addresses}, "task": task} if addresses else {}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(value))
     config = dataclasses.replace(config, strategy="multi_worker")
     with pytest.raises(ValueError, match="needs the environment variable TF_CONFIG"):
         zoo.training.train_gan("wgan_gp", config, tmp_path / "run")

@@ -138,13 +138,16 @@ class _Workers(tf.distribute.MultiWorkerMirroredStrategy):
 def _cluster_resolver():
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     try:
-        if resolver.task_id < resolver.cluster_spec().num_tasks(resolver.task_type):
+        spec = resolver.cluster_spec()
+        addresses = itertools.chain.from_iterable(spec.as_dict().values())
+        complete = all(address.rpartition(":")[2].isdigit() for address in addresses)
+        if complete and resolver.task_id < spec.num_tasks(resolver.task_type):
             return resolver
     except (TypeError, ValueError, AttributeError):  # it is missing, no JSON, or names no task
         pass
     raise ValueError(
-        "multi_worker needs the environment variable TF_CONFIG to say the addresses of all workers "
-        "and which of them this one is; docs/distributed.md has an example."
+        "multi_worker needs the environment variable TF_CONFIG to say the addresses (host:port) of "
+        "all workers and which of them this one is; docs/distributed.md has an example."
     )
 
 
