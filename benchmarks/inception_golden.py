@@ -5,8 +5,8 @@
 CIFAR-10: the first n training images, in the order of the original files, against the 10,000 test
 images. Fashion-MNIST: 10,000 training images, the first of TensorFlow Datasets' order, which is
 another, against the 10,000 test images.
-The right column was measured with an independent implementation; that float32 does not agree with
-to 0.01 is an error.
+The right column was measured with an independent implementation; where float32 does not agree to
+0.01, this fails.
 Needs the weights (`zoo fetch-inception`); takes about ten minutes a set and 10,000 images on two
 cores. The test sets' statistics are kept in the cache.
 """

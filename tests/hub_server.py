@@ -17,8 +17,7 @@ def serve(root, revisions=("main", "v1", COMMIT)):
     """Serves the repositories `root/user/name` under every one of `revisions`.
 
     Who has the `TOKEN` may write, and sees the user `private`'s. Nobody is let into the user
-    `gated`'s, and of a file of the user
-    `broken`'s half is sent.
+    `gated`'s, and of a file of the user `broken`'s half is sent.
 
     Yields:
         The address, for HF_ENDPOINT.

@@ -258,6 +258,10 @@ OFFLINE_SCRIPT = """
 import numpy as np
 import zoo
 
+try:
+    zoo.load("hf://me/tiny@v1").save("hf://me/new")
+except ConnectionError as error:
+    print(error)
 np.testing.assert_array_equal(zoo.load("hf://me/tiny@v1").sample(3, seed=0), np.load(OUT))
 try:
     zoo.load("hf://me/other")
@@ -294,7 +298,9 @@ def test_hub_over_http_and_then_offline_from_the_cache(folder, tmp_path):
     assert "is not the published file (its sha256 differs)" in digest
 
     printed = run_script(OFFLINE_SCRIPT, out, HF_HUB_OFFLINE="1", HF_HOME=cache)
-    assert "'me/other' is not in the cache and could not be downloaded" in printed
+    saving, loading = printed.strip().splitlines()
+    assert saving.startswith("'hf://me/new' could not be written: ")
+    assert loading.startswith("'me/other' is not in the cache and could not be downloaded")
 
 
 def test_a_published_model_that_did_not_come_along_is_downloaded_and_compared(tmp_path):

@@ -56,7 +56,7 @@ def test_bfloat16_is_no_precision_of_weights(tiny):
 
 
 def test_networks_too_large_for_memory_are_one_sentence(tiny):
-    with pytest.raises(MemoryError, match="a smaller --width needs less"):
+    with pytest.raises(MemoryError, match="networks of a smaller width need less"):
         zoo.GAN("wgan_gp", tiny | {"width": 2**50})
 
 

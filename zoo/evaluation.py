@@ -83,8 +83,10 @@ def compare(
     alone = default and set(metrics) == {"is"} and extractor != "classifier"
     target = measurable.NO_REFERENCE if alone else measurable.open_reference(reference, opened)
     if target.name is None and not alone:
+        blocks = target.images()
+        target = target._replace(images=lambda: blocks)  # opened once
         for metric in metrics:
-            _check_enough(target.images().total, metric, METRICS[metric], "of the reference there")
+            _check_enough(blocks.total, metric, METRICS[metric], "of the reference there")
     extractor = extractors.get(extractor, target.source, dtype, inception)
     _check_extractor(extractor, opened[0], metrics)
     real = None

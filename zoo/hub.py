@@ -98,7 +98,7 @@ def _download(repository, **options):
         raise ValueError(f"{repository!r} is no Hub repository, user/name: {error}") from error
     except Exception as error:  # see `push`
         raise FileNotFoundError(
-            f"{repository!r} is not in the cache and could not be downloaded: {_one_line(error)}"
+            f"{repository!r} is not in the cache and could not be downloaded: {one_line(error)}"
         ) from error
     return pathlib.Path(path)
 
@@ -250,8 +250,9 @@ def push(name, *, token=None):
         )
     # Any: huggingface_hub lets the errors of its HTTP library through, and changes the library.
     except Exception as error:
-        raise ConnectionError(f"{name} could not be uploaded: {_one_line(error)}") from error
+        raise ConnectionError(f"{name} could not be uploaded: {one_line(error)}") from error
 
 
-def _one_line(error):
+def one_line(error):
+    """Returns the first line of what an exception says, or else its name."""
     return str(error).strip().split("\n")[0] or type(error).__name__

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, batching, data, files, policy, registry, weights
+from zoo import backend, batching, data, files, hub, policy, registry, weights
 
 BATCHES = (
     "its batches are made as the config says, which "
@@ -51,13 +51,9 @@ class RecipeModel(keras.Model):
         self.config = config
         if self.dtype_policy.variable_dtype == "bfloat16":
             raise ValueError("Weights are kept in float32: set mixed_bfloat16, not bfloat16.")
-        try:
+        with backend.short_of_memory("networks of a smaller width need less"):
             for network in self.networks:
                 setattr(self, network, self.build_network(network))
-        except Exception as error:
-            if backend.is_out_of_memory(error):
-                raise MemoryError("a smaller --width needs less") from error
-            raise
         self.built = True
 
     def build_network(self, network):
@@ -196,15 +192,14 @@ class RecipeModel(keras.Model):
                 bare = type(self)(self.recipe, self.config, self.name)
             for network in self.networks:
                 getattr(bare, network).set_weights(getattr(self, network).get_weights())
-            return bare.save(
-                where if on_hub else path, overwrite=overwrite, zipped=zipped, **kwargs
-            )
+            return bare.save(filepath, overwrite=overwrite, zipped=zipped, **kwargs)
         if on_hub:
             try:
                 return super().save(filepath, zipped=zipped, **kwargs)
             except Exception as error:  # of any kind, as `zoo.hub.push` says
-                reason = str(error).strip().partition("\n")[0] or type(error).__name__
-                raise ConnectionError(f"{where!r} could not be written: {reason}") from error
+                raise ConnectionError(
+                    f"{where!r} could not be written: {hub.one_line(error)}"
+                ) from error
         place = files.atomic_path if zipped else files.atomic_folder
         with place(path) as scratch:
             files.check_space(scratch.parent, weights.storage(self.variables))

@@ -112,7 +112,7 @@ def _train(recipe, config, workdir, prepare):
     if config.save_every % config.steps_per_execution or config.steps % config.steps_per_execution:
         raise ValueError("steps_per_execution must divide save_every and steps.")
     with (
-        _short_of_memory(),
+        backend.short_of_memory("a smaller --batch_size or --width needs less"),
         _placed(config, workdir) as (workdir, scope),
         policy.dtype_policy(config.precision),
     ):
@@ -201,17 +201,6 @@ def _placed(config, workdir):
                     ignore = shutil.ignore_patterns(f"{files.SCRATCH}*")  # the chief may be writing
                     shutil.copytree(workdir / kept, pathlib.Path(scratch) / kept, ignore=ignore)
             yield pathlib.Path(scratch), scope
-
-
-@contextlib.contextmanager
-def _short_of_memory():
-    """Makes a `MemoryError` of what the backend raises when a run does not fit."""
-    try:
-        yield
-    except Exception as error:
-        if not backend.is_out_of_memory(error):
-            raise
-        raise MemoryError("a smaller --batch_size or --width needs less") from error
 
 
 def _fit(model, scope, state, watchers, arguments):

@@ -42,10 +42,11 @@ def compare(comparison, workdir):
     learnt = data.load(comparison.dataset).class_names
     images = labelled.test_images(comparison, learnt)
     data.check_labelled(images, comparison.num_classes)
-    for config in {config.norm: config for config in configs(comparison)}.values():
+    planned = configs(comparison)
+    for config in {config.norm: config for config in planned}.values():
         registry.build("classifier", config)  # where it cannot be, it says so now
     workdir, rows = pathlib.Path(workdir), []
-    for config in configs(comparison):
+    for config in planned:
         rows.append(run(config, images, workdir / f"{config.norm}_{config.seed}"))
         write(rows, workdir)
     return rows

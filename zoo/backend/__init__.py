@@ -43,14 +43,16 @@ Each backend offers the same functions:
     the factors to TF32's 10 bits: what is measured and published must not depend on the machine.
 """
 
+import contextlib
 import importlib
 
 import keras
 
-NAMES = ("tensorflow", "jax", "torch")
-if keras.backend.backend() not in NAMES:
+from zoo.console import BACKENDS
+
+if keras.backend.backend() not in BACKENDS:
     raise ValueError(
-        f"The zoo runs on {', '.join(NAMES)}; Keras (KERAS_BACKEND) is set to "
+        f"The zoo runs on {', '.join(BACKENDS)}; Keras (KERAS_BACKEND) is set to "
         f"{keras.backend.backend()}."
     )
 _module = importlib.import_module(f"zoo.backend.{keras.backend.backend()}")
@@ -71,3 +73,14 @@ distribute = _module.distribute
 distribute_evaluation = _module.distribute_evaluation
 undistributed = _module.undistributed
 full_precision = _module.full_precision
+
+
+@contextlib.contextmanager
+def short_of_memory(remedy):
+    """Makes a `MemoryError` that names a remedy of what the framework raises."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(remedy) from error
