@@ -82,17 +82,18 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("registry", set()),
         ("files", set()),
         ("losses", {"keras"}),
+        ("augmentation", {"keras"}),
         (
             "gan",
             {"keras", "numpy"}
             | {f"zoo.{name}" for name in ("backend", "batching", "divergence", "layers", "losses")}
             | {f"zoo.{name}" for name in ("model", "optimizers", "penalties", "registry")}
-            | {"zoo.sampling"},
+            | {"zoo.augmentation", "zoo.sampling"},
         ),
         ("penalties", {"keras", "zoo.backend"}),
         ("constraints", {"keras", "numpy", "zoo.layers"}),
         ("labelled", {"keras", "numpy", "zoo.batching", "zoo.data"}),
-        ("batching", {"numpy", "zoo.data"}),
+        ("batching", {"numpy", "zoo.augmentation", "zoo.data"}),
         ("data", {"keras", "numpy", "PIL", "tensorflow_datasets", "zoo.files", "zoo.pictures"}),
         ("sampling", {"keras", "numpy", "zoo.backend"}),
         ("dataset_facts", set()),

@@ -21,6 +21,7 @@ _NAMES = registry.CLASSES | {
     "compare": "zoo.evaluation",
 }
 _MODULES = (
+    "augmentation",
     "callbacks",
     "constraints",
     "data",

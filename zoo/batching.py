@@ -12,6 +12,7 @@ import threading
 import numpy as np
 
 from zoo import data
+from zoo.augmentation import NUMBERS
 
 
 def order(length, seed, start, count):
@@ -43,6 +44,8 @@ def batches(images, config, first_step=0):
         real: uint8 (N, n, H, W, C).
         latents: float32 (N, n + 1, latent_size); the last is the generator update's.
         mix: float32 (N, n), uniform in [0, 1]: where the gradient penalty is taken.
+        augment_real, augment_fake: float32 (N, n, 7) and (N, n + 1, 7), uniform in [0, 1): how
+            images are augmented. Only where they are.
         real_labels, fake_labels: int32 (N, n) and (N, n + 1), the latter as frequent as among all
             images: else the discriminator would tell them apart by class. Conditional models only.
 
@@ -67,6 +70,9 @@ def batches(images, config, first_step=0):
             batch["real_labels"] = images.labels[indices].reshape(size, updates)
             drawn = rng.integers(len(pool), size=(size, updates + 1), dtype=np.int32)
             batch["fake_labels"] = pool[drawn]
+        if config.augment:
+            batch["augment_real"] = rng.random((size, updates, NUMBERS), np.float32)
+            batch["augment_fake"] = rng.random((size, updates + 1, NUMBERS), np.float32)
         yield (batch,)
 
 

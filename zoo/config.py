@@ -216,6 +216,12 @@ class GANConfig(ModelConfig):
     drift_weight: float = hyperparameter(
         0.0, "Weight of the mean square of the scores of real images.", minimum=0
     )
+    augment: str = hyperparameter(
+        "",
+        "Random changes of all that the discriminator sees, for sets of a few thousand images at "
+        "most; none if empty.",
+        choices=("", "translation", "translation,cutout", "color,translation,cutout"),
+    )
     n_critic: int = hyperparameter(
         1, "Discriminator updates per generator update, each on a fresh batch.", minimum=1
     )

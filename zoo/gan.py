@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from zoo import backend, batching, losses, penalties, registry, sampling
+from zoo.augmentation import augment
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.layers.walk import copy_trainable
@@ -199,18 +200,11 @@ class GAN(RecipeModel):
             The means of the epoch so far, by names of `LOGS`.
         """
         self.before_step(self)
-        real = to_float(batch["real"])
         logs = {}
         for k in range(self.config.n_critic):
-            logs |= self._update_discriminator(
-                self.prepare_real(self, real[:, k]),
-                _at(batch, "real_labels", k),
-                batch["latents"][:, k],
-                _at(batch, "fake_labels", k),
-                batch["mix"][:, k],
-            )
+            logs |= self._update_discriminator({name: batch[name][:, k] for name in batch})
             self.first_non_finite.update_state(k, logs)
-        logs |= self._update_generator(batch["latents"][:, -1], _at(batch, "fake_labels", -1))
+        logs |= self._update_generator({name: batch[name][:, -1] for name in batch})
         self.first_non_finite.update_state(self.config.n_critic, {"g_loss": logs["g_loss"]})
         self.optimizer.iterations.assign_add(1)
         self._update_average()
@@ -218,9 +212,12 @@ class GAN(RecipeModel):
             tracker.update_state(logs[tracker.name])
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
-    def _update_discriminator(self, real, real_labels, latents, fake_labels, mix):
+    def _update_discriminator(self, batch):
         update_spectral_norms(self.discriminator)
-        fake = self._generate(self.training_generator, latents, fake_labels, training=True)
+        real_labels, fake_labels = batch.get("real_labels"), batch.get("fake_labels")
+        real = self.prepare_real(self, to_float(batch["real"]))
+        real = augment(real, self.config.augment, batch.get("augment_real"))
+        fake = self._fakes(batch)
         fake = ops.stop_gradient(ops.cast(fake, "float32"))
         step = ops.convert_to_tensor(self.optimizer.iterations)  # JAX's `loss` knows no optimizer
 
@@ -230,7 +227,7 @@ class GAN(RecipeModel):
             total = self.d_loss_fn(real_scores, fake_scores)
             penalty = ops.zeros((), "float32")
             if self.config.penalty_weight:
-                penalty = self._penalty(step, real, real_labels, fake, mix)
+                penalty = self._penalty(step, real, real_labels, fake, batch["mix"])
                 total = total + self.config.penalty_weight * penalty
             if self.config.drift_weight:
                 total = total + self.config.drift_weight * penalties.drift(real_scores)
@@ -267,13 +264,19 @@ class GAN(RecipeModel):
             return due()
         return ops.cond(step % every == 0, due, lambda: ops.zeros((), "float32"))
 
-    def _update_generator(self, latents, labels):
+    def _update_generator(self, batch):
         def loss():
-            fake = self._generate(self.training_generator, latents, labels, training=True)
+            fake, labels = self._fakes(batch), batch.get("fake_labels")
             total = self.g_loss_fn(_apply(self.discriminator, fake, labels, training=True))
             return total, {"g_loss": total}
 
         return self._minimize(loss, self.training_generator, self.optimizer.generator)
+
+    def _fakes(self, batch):
+        """Returns what the discriminator sees of the images generated from a batch's latents."""
+        labels = batch.get("fake_labels")
+        fake = self._generate(self.training_generator, batch["latents"], labels, training=True)
+        return augment(fake, self.config.augment, batch.get("augment_fake"))
 
     def _generate(self, network, latents, labels, training):
         if labels is not None and len(labels.shape) == 1:
@@ -317,10 +320,6 @@ def _unchanged(gan, real):
 
 def _apply(network, x, labels, training):
     return network(x if labels is None else [x, labels], training=training)
-
-
-def _at(batch, key, k):
-    return batch[key][:, k] if key in batch else None
 
 
 def _mean(scores):

@@ -19,6 +19,12 @@ class Config(GANConfig):
     max_width: int = hyperparameter(
         256, "Bound on the channels, which double with every halving of the size.", minimum=1
     )
+    discriminator_width: int = hyperparameter(
+        0, "Channels of the discriminator at full resolution; 0 for the generator's.", minimum=0
+    )
+    max_discriminator_width: int = hyperparameter(
+        0, "Bound on the discriminator's channels; 0 for the generator's.", minimum=0
+    )
     stage_steps: int = hyperparameter(
         9_000,
         "Generator steps for which each resolution fades in, and for which it then trains "
@@ -45,4 +51,9 @@ class Config(GANConfig):
     @property
     def widths(self):
         """Channels at full resolution of the networks in `paper_widths`."""
-        return self.width, self.width
+        return self.width, self.discriminator_width or self.width
+
+    @property
+    def bounds(self):
+        """Bounds on the channels of these networks."""
+        return self.max_width, self.max_discriminator_width or self.max_width

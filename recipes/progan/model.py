@@ -108,15 +108,17 @@ class Growing(layers.Layer):
         config: The recipe's `Config`, or a dict of its fields.
     """
 
+    network = None  # its place in the config's `widths` and `bounds`
+
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
         config = config if isinstance(config, Config) else Config.from_dict(config)
         self.config = config
         self.last = last_stage(config)
         self.image_size, self.image_channels = config.image_size, config.channels
+        width, bound = config.widths[self.network], config.bounds[self.network]
         self.widths = [
-            resnet.channels(config.width, self.last - stage, config.max_width)
-            for stage in range(self.last + 1)
+            resnet.channels(width, self.last - stage, bound) for stage in range(self.last + 1)
         ]
         self.progress = self.add_weight(
             shape=(), initializer="zeros", trainable=False, autocast=False, name="progress"
@@ -156,6 +158,8 @@ class Growing(layers.Layer):
 @keras.saving.register_keras_serializable("progan")
 class GrowingGenerator(Growing):
     """Latents (N, latent_size) to images (N, H, W, C)."""
+
+    network = 0
 
     def build(self, input_shape):
         first, *others = self.widths
@@ -204,6 +208,8 @@ class GrowingGenerator(Growing):
 @keras.saving.register_keras_serializable("progan")
 class GrowingDiscriminator(Growing):
     """Images (N, H, W, C) to scores (N, 1)."""
+
+    network = 1
 
     def build(self, input_shape):
         first, *others = self.widths

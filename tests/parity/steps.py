@@ -22,7 +22,10 @@ SMALL = {
     "n_critic": 2,
 }
 # What else a step can do that no recipe does by default.
-VARIANTS = {"sngan with r1": ("sngan", {"penalty": "r1", "penalty_weight": 1.0})}
+VARIANTS = {
+    "sngan with r1": ("sngan", {"penalty": "r1", "penalty_weight": 1.0}),
+    "wgan_gp augmented": ("wgan_gp", {"augment": "color,translation,cutout"}),
+}
 
 
 def initialise(network, rng):

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.parity
 @pytest.mark.parametrize(
     "tests",
     [
-        *("tests/layers", "tests/test_backend.py"),
+        *("tests/layers", "tests/test_augmentation.py", "tests/test_backend.py"),
         *("tests/test_constraints.py", "tests/test_freezing.py"),
         *("tests/test_losses.py", "tests/test_penalties.py"),
     ],
