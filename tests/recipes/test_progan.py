@@ -206,6 +206,27 @@ def test_every_weight_but_the_ways_to_images_is_shared_by_stages(gan):
     assert kinds.count(keras.layers.Conv2D) == 0
 
 
+def test_a_discriminator_of_its_own_widths():
+    """Kernels and biases counted by hand: 6, 12, 16 and 16 channels from 32x32 to 4x4 pixels."""
+    widths = {"discriminator_width": 6, "max_discriminator_width": 16}
+    gan, wide = zoo.GAN("progan", SMALL), zoo.GAN("progan", SMALL | widths)
+    assert wide.generator.count_params() == gan.generator.count_params()
+
+    channels = [6, 12, 16, 16]
+    from_images = sum(2 * c for c in channels)
+    convolutions = [(6, 6), (6, 12), (12, 12), (12, 16), (16, 16), (16, 16)]
+    convolutions.append((16 + 1, 16))  # after the minibatch standard deviation
+    blocks = sum(9 * before * after + after for before, after in convolutions)
+    dense = 16 * 16 * 16 + 16 + 16 + 1
+    progress = 1
+    expected = from_images + blocks + dense + progress
+    assert wide.discriminator.count_params() == expected
+    assert Config(**SMALL, **widths).widths == (4, 6)
+    assert Config(**SMALL).widths == (4, 4)
+
+
 def test_a_bound_below_the_width_is_refused():
     with pytest.raises(ValueError, match="A bound of 2 channels is below the width, 4"):
         zoo.GAN("progan", SMALL | {"max_width": 2})
+    with pytest.raises(ValueError, match="A bound of 2 channels is below the width, 4"):
+        zoo.GAN("progan", SMALL | {"max_discriminator_width": 2})
