@@ -20,6 +20,16 @@ def test_sample_is_deterministic_and_independent_of_the_batch_size(tiny):
     assert not np.array_equal(gan.sample(7), gan.sample(7)), "without a seed, fresh images"
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_model_that_diverged_is_told_apart_from_noise(tiny, value):
+    """tanh makes 1 of infinity, but a NaN of what batch normalisation makes of it before."""
+    gan = build(tiny)
+    first = gan.generator.trainable_variables[0]
+    first.assign(np.full(first.shape, value))
+    with pytest.raises(ValueError, match="images are not finite numbers: its training diverged"):
+        gan.sample(2)
+
+
 def test_truncation_scales_latents(tiny):
     config = build(tiny).config
     latents, labels = sampling.draw(config, 5, seed=1)

@@ -75,7 +75,8 @@ class GAN(RecipeModel):
             uint8 array of shape (n, H, W, C).
 
         Raises:
-            ValueError: For an argument outside its range, or labels the model cannot take.
+            ValueError: For an argument outside its range, labels the model cannot take, or weights
+                that make no finite images.
         """
         latents, labels = sampling.draw(self.config, n, seed, labels, truncation)
         return sampling.generate(self.generator, latents, labels, batch_size)

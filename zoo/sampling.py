@@ -159,6 +159,12 @@ def stream(generator, latents, labels=None, batch_size=64):
 
 
 def to_uint8(images):
-    """Maps floats in [-1, 1] to uint8 in [0, 255]; values outside are clipped."""
+    """Maps floats in [-1, 1] to uint8 in [0, 255]; values outside are clipped.
+
+    Raises:
+        ValueError: For images that are not finite, as of a model whose training has diverged.
+    """
     images = ops.convert_to_numpy(images).astype(np.float32)
+    if not np.isfinite(images).all():
+        raise ValueError("The generator's images are not finite numbers: its training diverged.")
     return np.clip(np.rint((images + 1.0) * 127.5), 0, 255).astype(np.uint8)
