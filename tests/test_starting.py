@@ -102,6 +102,7 @@ def test_what_a_run_cannot_start_from_is_one_sentence(config, first, tmp_path):
     with pytest.raises(ValueError, match=r"generator of .* has other shapes; .*: width=8"):
         training.train_gan("wgan_gp", wider, tmp_path / "wider")
     other = dataclasses.replace(config, start_from="cbn_resnet_fmnist")
+    (tmp_path / "other").mkdir()
     with pytest.raises(ValueError, match="a model of the recipe 'cbn_resnet', not of 'wgan_gp'"):
         training.train_gan("wgan_gp", other, tmp_path / "other")
     with pytest.raises(ValueError, match="a model of the recipe 'cbn_resnet', not of 'wgan_gp'"):
@@ -111,6 +112,8 @@ def test_what_a_run_cannot_start_from_is_one_sentence(config, first, tmp_path):
     with pytest.raises(ValueError, match="There is no model 'wgan_gp_fmnits'; did you mean"):
         parsed("--start_from=wgan_gp_fmnits")
     assert {path.parent.name for path in tmp_path.glob("*/state")} == {"first"}
+    assert not (tmp_path / "wider").exists(), "no folder is left where there was none"
+    assert (tmp_path / "other").exists(), "but one that was there"
 
 
 def test_a_run_goes_on_when_the_model_it_started_from_is_gone(config, first, tmp_path):

@@ -1,5 +1,6 @@
 """What the training runs of a folder are doing, read from their states."""
 
+import contextlib
 import pathlib
 import re
 
@@ -53,6 +54,24 @@ def lock(workdir):
         raise ValueError(
             f"Another process trains in {str(workdir)!r}; wait for it or choose another --workdir."
         ) from None
+
+
+@contextlib.contextmanager
+def claimed(workdir):
+    """Makes a run's folder and takes it for this process, as `lock` does.
+
+    What is refused before it writes anything leaves no folder where there was none.
+    """
+    workdir = pathlib.Path(workdir)
+    made = not workdir.exists()
+    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(workdir):
+            yield
+    finally:
+        if made and {path.name for path in workdir.iterdir()} <= {LOCK}:
+            (workdir / LOCK).unlink(missing_ok=True)
+            workdir.rmdir()
 
 
 def list_runs(folder):

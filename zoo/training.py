@@ -121,8 +121,7 @@ def _train(recipe, config, workdir, prepare):
         keras.utils.set_random_seed(config.seed)
         images = _images(config)
         arguments, extra = prepare(images, workdir)
-        workdir.mkdir(parents=True, exist_ok=True)
-        with runs.lock(workdir):
+        with runs.claimed(workdir):
             facts = resuming.facts(recipe, config, images, workdir)
             fresh = not runs.has_trained(workdir)
             if fresh:
