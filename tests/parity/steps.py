@@ -29,10 +29,15 @@ VARIANTS = {
 
 
 def initialise(network, rng):
-    """Gives a network weights drawn by NumPy: kernels and u normal, the rest as it was built."""
+    """Gives a network weights drawn by NumPy: kernels, biases and u, the rest as it was built.
+
+    A bias of 0 leaves a leaky ReLU at its kink where an image is 0, as where it was cut out, and
+    the slope that a backend takes there is its own choice.
+    """
     for variable in network.weights:
-        if len(variable.shape) > 1:
-            variable.assign(rng.normal(0, 0.2, variable.shape))
+        if len(variable.shape) > 1 or variable.name == "bias":
+            deviation = 1.0 if "equalized" in variable.path else 0.2  # which is scaled when used
+            variable.assign(rng.normal(0, deviation, variable.shape))
         elif variable.name == "u":
             u = rng.normal(size=variable.shape)
             variable.assign(u / np.linalg.norm(u))
