@@ -218,8 +218,8 @@ class GANConfig(ModelConfig):
     )
     augment: str = hyperparameter(
         "",
-        "Random changes of all that the discriminator sees, for sets of a few thousand images at "
-        "most; none if empty.",
+        "Random changes of all that the discriminator sees, meant for sets of a few thousand "
+        "images at most; none if empty.",
         choices=("", "translation", "translation,cutout", "color,translation,cutout"),
     )
     n_critic: int = hyperparameter(
