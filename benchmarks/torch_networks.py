@@ -156,9 +156,10 @@ def progan(config):
     return ProGANGenerator(config), ProGANDiscriminator(config)
 
 
-def progan_widths(config):
+def progan_widths(config, network):
     last = math.ceil(math.log2(config.image_size)) - 2
-    return [min(config.width * 2 ** (last - stage), config.max_width) for stage in range(last + 1)]
+    width, bound = config.widths[network], config.bounds[network]
+    return [min(width * 2 ** (last - stage), bound) for stage in range(last + 1)]
 
 
 class Equalized(nn.Module):
@@ -194,7 +195,7 @@ class ProGANGenerator(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.image_size = config.image_size
-        first, *others = widths = progan_widths(config)
+        first, *others = widths = progan_widths(config, 0)
         activate = [nn.LeakyReLU(0.2), PixelNorm()]
         dense = Equalized(nn.Linear(config.latent_size, 16 * first), math.sqrt(2) / 4)
         blocks = [PixelNorm(), dense, nn.Unflatten(1, (first, 4, 4)), *activate]
@@ -214,7 +215,7 @@ class ProGANGenerator(nn.Module):
 class ProGANDiscriminator(nn.Module):
     def __init__(self, config):
         super().__init__()
-        widths, activation = progan_widths(config), nn.LeakyReLU(0.2)
+        widths, activation = progan_widths(config, 1), nn.LeakyReLU(0.2)
         frame = 4 * 2 ** (len(widths) - 1) - config.image_size
         self.frame = (frame // 2, frame - frame // 2) * 2
         self.from_image = nn.ModuleList(
