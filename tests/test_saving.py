@@ -47,6 +47,17 @@ def test_a_copy_of_a_model_in_training_trains(tiny, pictures, tmp_path, how):
     assert again.step == 1
 
 
+def test_the_state_of_training_is_no_part_of_a_model(tiny, pictures, tmp_path):
+    gan = build(tiny)
+    gan.fit(pictures, steps_per_epoch=1, verbose=0)
+    keras.saving.save_model(gan, tmp_path / "all", zipped=False)
+    with pytest.raises(ValueError, match="holds the state of training too: it was not saved by"):
+        zoo.load(tmp_path / "all")
+    keras.saving.load_model(tmp_path / "all").save(tmp_path / "model", zipped=False)
+    images = zoo.load(tmp_path / "model").sample(2, seed=0)
+    np.testing.assert_array_equal(images, gan.sample(2, seed=0))
+
+
 def test_bfloat16_is_no_precision_of_weights(tiny):
     with (
         policy.dtype_policy("bfloat16"),

@@ -194,6 +194,11 @@ def _check_shapes(model, path):
         model.save_weights(own)
         expected = _shapes(own)
     stored = _shapes(path)
+    if any(name.startswith("optimizer/") for name in stored):
+        raise ValueError(
+            f"{str(path)!r} holds the state of training too: it was not saved by the model's own "
+            "`save`. Load it with keras.saving.load_model, and save it so."
+        )
     for name in sorted(expected.keys() | stored.keys()):
         if expected.get(name) != stored.get(name):
             raise ValueError(
