@@ -6,7 +6,7 @@ import pytest
 from small import build, weights
 
 import zoo
-from zoo import layers, penalties, policy, registry
+from zoo import data, layers, losses, penalties, policy, registry
 from zoo.config import GANConfig
 from zoo.gan import LOGS
 from zoo.layers.spectral_norm import layer_matrix
@@ -132,7 +132,7 @@ def test_the_optimizers_know_trainable_weights_only(tiny):
         assert slots == expected
 
 
-@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1", "r1_r2"])
 def test_penalty_is_in_the_loss(tiny, pictures, penalty):
     gan = build(tiny, penalty=penalty, penalty_weight=3.0)
     logs = gan.fit(pictures, steps_per_epoch=1, verbose=0).history
@@ -156,6 +156,57 @@ def test_r1_is_that_of_the_real_images_alone(tiny, pictures):
     logs = gan.fit(images, steps_per_epoch=1, verbose=0).history
     expected = penalties.r1(gan.discriminator, to_float(images[:1]))
     np.testing.assert_allclose(logs["penalty"][0], float(expected), rtol=1e-5)
+
+
+def test_r1_r2_is_that_of_both(tiny, pictures):
+    rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    gan = build(tiny, penalty="r1_r2", penalty_weight=1.0, **rates)
+    real, fake = seen(gan, pictures, update=0)
+    logs = gan.fit(pictures, steps_per_epoch=1, verbose=0).history
+    expected = sum(penalties.r1(gan.discriminator, images) for images in (real, fake))
+    np.testing.assert_allclose(logs["penalty"][0], float(expected), rtol=1e-4)
+
+
+def test_each_penalty_knows_the_labels_of_its_images(pictures):
+    config = {"image_size": 8, "width": 4, "discriminator_width": 4, "batch_size": 4, "n_critic": 1}
+    config |= {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    gan = zoo.GAN("cbn_resnet", config | {"penalty": "r1_r2", "penalty_weight": 1.0})
+    gan.compile()
+    images = data.ArrayImages(pictures, np.arange(24) % 10)
+    (batch,) = next(gan.batches(images, 0))
+    real, labels, fake_labels = (batch[k][:, 0] for k in ("real", "real_labels", "fake_labels"))
+    assert (labels != fake_labels).any()
+    chosen = np.eye(10, dtype=np.float32)[fake_labels]
+    fake = gan.training_generator([batch["latents"][:, 0], chosen], training=True)
+    found = gan.fit(images, steps_per_epoch=1, verbose=0).history["penalty"][0]
+
+    def score(labels):
+        return lambda images: gan.discriminator([images, keras.ops.convert_to_tensor(labels)])
+
+    expected = [
+        float(penalties.r1(score(labels), to_float(real)) + penalties.r1(score(of), fake))
+        for of in (fake_labels, labels)
+    ]
+    assert expected[0] != pytest.approx(expected[1], rel=1e-3)
+    assert found == pytest.approx(expected[0], rel=1e-4)
+
+
+def test_a_relativistic_generator_is_compared_with_the_last_real_images(tiny, pictures):
+    rates = {"generator_learning_rate": 0.0, "discriminator_learning_rate": 0.0}
+    gan = build(tiny, loss="relativistic", penalty_weight=0.0, n_critic=2, **rates)
+    real, fake = seen(gan, pictures, update=-1)
+    logs = gan.fit(pictures, steps_per_epoch=1, verbose=0).history
+    real, fake = (gan.discriminator(images) for images in (real, fake))
+    expected = losses.relativistic_generator(fake, real)
+    assert abs(float(expected) - np.log(2)) > 1e-5  # it does tell them apart
+    np.testing.assert_allclose(logs["g_loss"][0], float(expected), rtol=1e-5)
+
+
+def seen(gan, pictures, update):
+    """Returns what the discriminator sees in one update of the first step: real and fake images."""
+    (batch,) = next(gan.batches(data.as_images(pictures), 0))
+    fake = gan.training_generator(batch["latents"][:, update], training=True)
+    return to_float(batch["real"][:, update]), fake
 
 
 def test_the_penalty_pulls_to_its_target(tiny, pictures):
@@ -357,7 +408,7 @@ def test_steps_of_one_call_are_a_runs_and_not_fits(tiny, pictures):
     assert gan.steps_per_execution == 8
 
 
-@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1"])
+@pytest.mark.parametrize("penalty", ["gradient_penalty", "r1", "r1_r2"])
 def test_the_penaltys_gradient_moves_the_discriminator(tiny, pictures, penalty):
     """By SGD, in proportion to its weight; a lazy one by its weight times `penalty_every`."""
 
@@ -386,6 +437,7 @@ def test_a_penalty_without_weight_is_refused_and_not_ignored(setting):
         zoo.GAN("sngan", setting)
 
 
-def test_r1_has_no_target():
-    with pytest.raises(ValueError, match="penalty_target is a gradient_penalty's: r1 pulls"):
-        zoo.GAN("wgan_gp", {"penalty": "r1", "penalty_target": 2.0})
+@pytest.mark.parametrize("penalty", ["r1", "r1_r2"])
+def test_r1_has_no_target(penalty):
+    with pytest.raises(ValueError, match=f"penalty_target is a gradient_penalty's: {penalty} pul"):
+        zoo.GAN("wgan_gp", {"penalty": penalty, "penalty_target": 2.0})

@@ -32,12 +32,29 @@ def log_sigmoid(x):
             -log_sigmoid(REAL).mean() - log_sigmoid(-FAKE).mean(),
             -log_sigmoid(FAKE).mean(),
         ),
+        (
+            "relativistic",
+            -log_sigmoid(REAL - FAKE).mean(),
+            -log_sigmoid(FAKE - REAL).mean(),
+        ),
     ],
 )
 def test_formula(name, discriminator, generator):
     d_loss, g_loss = losses.get(name)
     np.testing.assert_allclose(d_loss(REAL, FAKE), discriminator, rtol=1e-6)
-    np.testing.assert_allclose(g_loss(FAKE), generator, rtol=1e-6)
+    np.testing.assert_allclose(g_loss(*generators(name, REAL, FAKE)), generator, rtol=1e-6)
+
+
+def generators(name, real, fake):
+    """Returns the arguments of the generator's loss."""
+    return (fake, real) if name in losses.RELATIVISTIC else (fake,)
+
+
+def test_pairs_are_no_table():
+    """(N, 1) and (N,) broadcast to (N, N), which would compare every fake image with every real."""
+    d_loss, g_loss = losses.get("relativistic")
+    np.testing.assert_allclose(d_loss(REAL, FAKE[:, 0]), d_loss(REAL, FAKE), rtol=1e-6)
+    np.testing.assert_allclose(g_loss(FAKE[:, 0], REAL), g_loss(FAKE, REAL), rtol=1e-6)
 
 
 def test_wasserstein_with_labels_is_the_same_loss():
@@ -54,7 +71,11 @@ def test_half_precision_scores_give_the_float32_scalar_of_their_values(name):
     d_loss, g_loss = losses.get(name)
     real, fake = (np.float16([[0.003], [a], [b]]) for a, b in ((2.1, -0.47), (-3.3, 1.3)))
     exact = [scores.astype("float32") for scores in (real, fake)]
-    for half, single in ((d_loss(real, fake), d_loss(*exact)), (g_loss(fake), g_loss(exact[1]))):
+    pairs = [
+        (d_loss(real, fake), d_loss(*exact)),
+        (g_loss(*generators(name, real, fake)), g_loss(*generators(name, *exact))),
+    ]
+    for half, single in pairs:
         assert "float32" in str(half.dtype)
         assert tuple(half.shape) == ()
         np.testing.assert_allclose(half, single, rtol=1e-6)

@@ -195,13 +195,14 @@ class GANConfig(ModelConfig):
     loss: str = hyperparameter(
         "wasserstein",
         "Adversarial loss of both networks.",
-        choices=("wasserstein", "hinge", "non_saturating", "minimax"),
+        choices=("wasserstein", "hinge", "non_saturating", "minimax", "relativistic"),
     )
     penalty: str = hyperparameter(
         "gradient_penalty",
         "Of the discriminator's gradient: gradient_penalty pulls its norm to penalty_target "
-        "between real and fake images, r1 to 0 at real ones. It takes a penalty_weight.",
-        choices=("gradient_penalty", "r1"),
+        "between real and fake images, r1 to 0 at real ones, r1_r2 at both. It takes a "
+        "penalty_weight.",
+        choices=("gradient_penalty", "r1", "r1_r2"),
     )
     penalty_target: float = hyperparameter(
         1.0, "Norm of the gradient that a gradient_penalty pulls to, in units of it.", minimum=1e-6
@@ -254,8 +255,11 @@ class GANConfig(ModelConfig):
             for name in ("beta_1", "beta_2"):
                 if getattr(self, name) != getattr(type(self), name):
                     raise ValueError(f"{name} is Adam's, and the optimizer is rmsprop.")
-        if self.penalty == "r1" and self.penalty_target != type(self).penalty_target:
-            raise ValueError("penalty_target is a gradient_penalty's: r1 pulls the norm to 0.")
+        target = type(self).penalty_target
+        if self.penalty != "gradient_penalty" and self.penalty_target != target:
+            raise ValueError(
+                f"penalty_target is a gradient_penalty's: {self.penalty} pulls the norm to 0."
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """`GAN`: a generator and a discriminator as one `keras.Model`, trained by plain `fit`."""
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -216,9 +218,7 @@ class GAN(RecipeModel):
     def _update_discriminator(self, batch):
         update_spectral_norms(self.discriminator)
         real_labels, fake_labels = batch.get("real_labels"), batch.get("fake_labels")
-        real = self.prepare_real(self, to_float(batch["real"]))
-        real = augment(real, self.config.augment, batch.get("augment_real"))
-        fake = self._fakes(batch)
+        real, fake = self._reals(batch), self._fakes(batch)
         fake = ops.stop_gradient(ops.cast(fake, "float32"))
         step = ops.convert_to_tensor(self.optimizer.iterations)  # JAX's `loss` knows no optimizer
 
@@ -228,7 +228,7 @@ class GAN(RecipeModel):
             total = self.d_loss_fn(real_scores, fake_scores)
             penalty = ops.zeros((), "float32")
             if self.config.penalty_weight:
-                penalty = self._penalty(step, real, real_labels, fake, batch["mix"])
+                penalty = self._penalty(step, real, real_labels, fake, fake_labels, batch["mix"])
                 total = total + self.config.penalty_weight * penalty
             if self.config.drift_weight:
                 total = total + self.config.drift_weight * penalties.drift(real_scores)
@@ -245,20 +245,23 @@ class GAN(RecipeModel):
         self.after_discriminator_update(self)
         return logs
 
-    def _penalty(self, step, real, real_labels, fake, mix):
+    def _penalty(self, step, real, real_labels, fake, fake_labels, mix):
         """Returns `penalty_every` times the penalty where it is due, and 0 between.
 
         Its mean is the penalty's then, for a part of the cost (Karras et al. 2020, Section 3.1).
         """
 
-        def score(images):
-            return _apply(self.discriminator, images, real_labels, training=False)
+        def score(images, labels=real_labels):
+            return _apply(self.discriminator, images, labels, training=False)
 
         def due():
-            if self.config.penalty == "r1":
-                return every * penalties.r1(score, real)
-            target = self.config.penalty_target
-            return every * penalties.gradient_penalty(score, real, fake, mix, target)
+            if self.config.penalty == "gradient_penalty":
+                target = self.config.penalty_target
+                return every * penalties.gradient_penalty(score, real, fake, mix, target)
+            penalty = penalties.r1(score, real)
+            if self.config.penalty == "r1_r2":
+                penalty += penalties.r1(functools.partial(score, labels=fake_labels), fake)
+            return every * penalty
 
         every = self.config.penalty_every
         if every == 1:
@@ -268,10 +271,19 @@ class GAN(RecipeModel):
     def _update_generator(self, batch):
         def loss():
             fake, labels = self._fakes(batch), batch.get("fake_labels")
-            total = self.g_loss_fn(_apply(self.discriminator, fake, labels, training=True))
+            scores = [_apply(self.discriminator, fake, labels, training=True)]
+            if self.config.loss in losses.RELATIVISTIC:  # those of the last discriminator update
+                real, labels = self._reals(batch), batch.get("real_labels")
+                scores.append(_apply(self.discriminator, real, labels, training=True))
+            total = self.g_loss_fn(*scores)
             return total, {"g_loss": total}
 
         return self._minimize(loss, self.training_generator, self.optimizer.generator)
+
+    def _reals(self, batch):
+        """Returns what the discriminator sees of a batch's real images, floats in [-1, 1]."""
+        real = self.prepare_real(self, to_float(batch["real"]))
+        return augment(real, self.config.augment, batch.get("augment_real"))
 
     def _fakes(self, batch):
         """Returns what the discriminator sees of the images generated from a batch's latents."""

@@ -4,7 +4,8 @@ Scores are raw discriminator outputs (no sigmoid) of shape (N,) or (N, 1), large
 discriminator takes for real. Every function returns a float32 scalar to be minimised, whatever the
 dtype of the scores.
 
-`get(name)` returns the pair (discriminator loss, generator loss) of one name.
+`get(name)` returns the pair (discriminator loss, generator loss) of one name. A generator's loss is
+of the scores of its own images, of one in `RELATIVISTIC` of those of real images as well.
 """
 
 from keras import ops
@@ -67,12 +68,36 @@ def non_saturating_generator(fake_scores):
     return ops.mean(ops.softplus(-_float32(fake_scores)))
 
 
+def relativistic_discriminator(real_scores, fake_scores):
+    """-E[log s(D(real) - D(fake))], s the sigmoid, over pairs of a real and a fake image.
+
+    An image is compared with another, not with one threshold for all (Jolicoeur-Martineau 2019,
+    the relativistic standard GAN, arXiv:1807.00734). Huang et al. 2024, arXiv:2501.05441, use it
+    with the penalties R1 and R2.
+
+    Args:
+        real_scores: Discriminator outputs, shape (N,) or (N, 1).
+        fake_scores: As many of fake images, which are paired in this order.
+    """
+    real_scores, fake_scores = (
+        ops.reshape(_float32(scores), (-1,)) for scores in (real_scores, fake_scores)
+    )
+    return ops.mean(ops.softplus(fake_scores - real_scores))
+
+
+def relativistic_generator(fake_scores, real_scores):
+    """-E[log s(D(fake) - D(real))], as `relativistic_discriminator` with the two exchanged."""
+    return relativistic_discriminator(fake_scores, real_scores)
+
+
 LOSSES = {
     "wasserstein": (wasserstein_discriminator, wasserstein_generator),
     "hinge": (hinge_discriminator, hinge_generator),
     "minimax": (minimax_discriminator, minimax_generator),
     "non_saturating": (minimax_discriminator, non_saturating_generator),
+    "relativistic": (relativistic_discriminator, relativistic_generator),
 }
+RELATIVISTIC = frozenset({"relativistic"})
 
 
 def get(name):

@@ -29,17 +29,19 @@ def gradient_penalty(score_fn, real, fake, mix, target=1.0, epsilon=1e-12):
     return ops.mean(ops.square(norm / target - 1.0))
 
 
-def r1(score_fn, real):
-    """Zero-centred penalty on real images, E[||grad_x D(x)||^2] / 2 (Mescheder et al. 2018, Eq. 9).
+def r1(score_fn, images):
+    """Zero-centred penalty, E[||grad_x D(x)||^2] / 2 at the images.
+
+    Of real images it is R1, of fake ones R2 (Mescheder et al. 2018, Equations 9 and 10).
 
     Args:
         score_fn: Maps images to scores of shape (N,) or (N, 1).
-        real: Images, (N, H, W, C).
+        images: Images, (N, H, W, C).
 
     Returns:
         A float32 scalar.
     """
-    return ops.mean(_squared_norm(score_fn, ops.cast(real, "float32"))) / 2.0
+    return ops.mean(_squared_norm(score_fn, ops.cast(images, "float32"))) / 2.0
 
 
 def drift(real_scores):

@@ -24,6 +24,10 @@ SMALL = {
 # What else a step can do that no recipe does by default.
 VARIANTS = {
     "sngan with r1": ("sngan", {"penalty": "r1", "penalty_weight": 1.0}),
+    "wgan_gp relativistic": (
+        "wgan_gp",
+        {"loss": "relativistic", "penalty": "r1_r2", "penalty_weight": 1.0},
+    ),
     "wgan_gp augmented": ("wgan_gp", {"augment": "color,translation,cutout"}),
 }
 
