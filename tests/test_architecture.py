@@ -83,12 +83,13 @@ def test_recipes_import_zoo_but_never_another_recipe(path):
         ("files", set()),
         ("losses", {"keras"}),
         ("augmentation", {"keras"}),
+        ("averaging", {"keras", "zoo.backend"}),
         (
             "gan",
             {"keras", "numpy"}
             | {f"zoo.{name}" for name in ("backend", "batching", "divergence", "layers", "losses")}
             | {f"zoo.{name}" for name in ("model", "optimizers", "penalties", "registry")}
-            | {"zoo.augmentation", "zoo.sampling"},
+            | {"zoo.augmentation", "zoo.averaging", "zoo.sampling"},
         ),
         ("penalties", {"keras", "zoo.backend"}),
         ("constraints", {"keras", "numpy", "zoo.layers"}),

@@ -247,19 +247,15 @@ class GANConfig(ModelConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.penalty_weight:
-            for name in ("penalty", "penalty_target", "penalty_every"):
-                if getattr(self, name) != getattr(type(self), name):
-                    raise ValueError(f"{name} needs a penalty_weight above 0.")
-        if self.optimizer == "rmsprop":
-            for name in ("beta_1", "beta_2"):
-                if getattr(self, name) != getattr(type(self), name):
-                    raise ValueError(f"{name} is Adam's, and the optimizer is rmsprop.")
-        target = type(self).penalty_target
-        if self.penalty != "gradient_penalty" and self.penalty_target != target:
-            raise ValueError(
-                f"penalty_target is a gradient_penalty's: {self.penalty} pulls the norm to 0."
-            )
+        changed = {f.name for f in dataclasses.fields(self) if getattr(self, f.name) != f.default}
+        for name in ("penalty", "penalty_target", "penalty_every"):
+            if name in changed and not self.penalty_weight:
+                raise ValueError(f"{name} needs a penalty_weight above 0.")
+        for name in ("beta_1", "beta_2"):
+            if name in changed and self.optimizer == "rmsprop":
+                raise ValueError(f"{name} is Adam's, and the optimizer is rmsprop.")
+        if "penalty_target" in changed and self.penalty != "gradient_penalty":
+            raise ValueError(f"penalty_target is gradient_penalty's, the penalty {self.penalty}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from keras import ops
 
 from zoo import backend, batching, losses, penalties, registry, sampling
 from zoo.augmentation import augment
+from zoo.averaging import update_average
 from zoo.divergence import FirstNonFinite
 from zoo.layers import spectral_norm_layers, update_spectral_norms
 from zoo.layers.walk import copy_trainable
@@ -210,7 +211,8 @@ class GAN(RecipeModel):
         logs |= self._update_generator({name: batch[name][:, -1] for name in batch})
         self.first_non_finite.update_state(self.config.n_critic, {"g_loss": logs["g_loss"]})
         self.optimizer.iterations.assign_add(1)
-        self._update_average()
+        decay = self.config.ema_decay
+        update_average(self.generator, self.training_generator, decay, self.optimizer.iterations)
         for tracker in self.trackers:
             tracker.update_state(logs[tracker.name])
         return {tracker.name: tracker.result() for tracker in self.trackers}
@@ -306,21 +308,6 @@ class GAN(RecipeModel):
         (_, logs), gradients = backend.value_and_grad(loss, variables, state)
         optimizer.apply(gradients, variables)
         return logs
-
-    def _update_average(self):
-        """Moves `generator` towards `training_generator`; moving statistics are copied.
-
-        The decay is warmed up as (1 + t) / (10 + t), else the average lags for thousands of steps.
-        """
-        t = ops.cast(self.optimizer.iterations, "float32")
-        decay = ops.minimum(self.config.ema_decay, (1.0 + t) / (10.0 + t))
-        trainable = {id(v) for v in self.training_generator.trainable_variables}
-        for average, value in zip(self.generator.weights, self.training_generator.weights):
-            new = ops.convert_to_tensor(value)
-            if id(value) in trainable:
-                average_now = ops.convert_to_tensor(average)
-                new = new + ops.cast(decay, new.dtype) * (average_now - new)
-            backend.assign(average, new)
 
 
 def _nothing(gan):
