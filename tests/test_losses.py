@@ -1,9 +1,12 @@
 """Losses against their formulas in NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from zoo import losses
+from zoo.config import GANConfig
 
 REAL = np.array([[2.0], [-0.5], [0.25]], np.float32)
 FAKE = np.array([[-3.0], [0.5], [1.5]], np.float32)
@@ -79,6 +82,13 @@ def test_half_precision_scores_give_the_float32_scalar_of_their_values(name):
         assert "float32" in str(half.dtype)
         assert tuple(half.shape) == ()
         np.testing.assert_allclose(half, single, rtol=1e-6)
+
+
+def test_the_flag_offers_all_of_them():
+    """A config, which imports no framework, names them once more."""
+    (loss,) = (field for field in dataclasses.fields(GANConfig) if field.name == "loss")
+    assert set(loss.metadata["choices"]) == set(losses.LOSSES)
+    assert set(losses.LOSSES) >= losses.RELATIVISTIC
 
 
 def test_unknown_name():
