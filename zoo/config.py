@@ -255,7 +255,7 @@ class GANConfig(ModelConfig):
             if name in changed and self.optimizer == "rmsprop":
                 raise ValueError(f"{name} is Adam's, and the optimizer is rmsprop.")
         if "penalty_target" in changed and self.penalty != "gradient_penalty":
-            raise ValueError(f"penalty_target is gradient_penalty's, the penalty {self.penalty}.")
+            raise ValueError(f"penalty_target needs the gradient_penalty, not {self.penalty}.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
