@@ -439,5 +439,5 @@ def test_a_penalty_without_weight_is_refused_and_not_ignored(setting):
 
 @pytest.mark.parametrize("penalty", ["r1", "r1_r2"])
 def test_r1_has_no_target(penalty):
-    with pytest.raises(ValueError, match=f"is gradient_penalty's, the penalty {penalty}"):
+    with pytest.raises(ValueError, match=f"needs the gradient_penalty, not {penalty}"):
         zoo.GAN("wgan_gp", {"penalty": penalty, "penalty_target": 2.0})
