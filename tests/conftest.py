@@ -22,6 +22,13 @@ def pytest_addoption(parser):
     parser.addoption("--times", type=int, default=20, help="how often a run is killed")
 
 
+def pytest_runtest_setup(item):
+    """Seeds each test, before all of its fixtures: weights and batches are those of every run."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_of_the_users(tmp_path_factory):
     """What somebody has set for the zoo, the Hub or TensorFlow's workers is not for its tests."""

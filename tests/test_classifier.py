@@ -26,7 +26,6 @@ def recipe(request):
 
 @pytest.fixture
 def model(recipe):
-    keras.utils.set_random_seed(0)
     return zoo.Classifier(recipe, SMALL)
 
 

@@ -2,7 +2,6 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from extractors_for_tests import Quarters
@@ -29,7 +28,6 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def gan(tiny):
-    keras.utils.set_random_seed(0)
     return zoo.GAN("wgan_gp", tiny)
 
 

@@ -8,11 +8,6 @@ import pytest
 from oracles import to_numpy
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    keras.utils.set_random_seed(0)
-
-
 @pytest.fixture
 def weight_gradients():
     """weight_gradients(model, x, cotangent): gradients of sum(cotangent * model(x)) per weight.

@@ -27,7 +27,6 @@ def real():
 
 @pytest.fixture
 def gan(tiny):
-    keras.utils.set_random_seed(0)
     gan = zoo.GAN("wgan_gp", tiny | {"generator_learning_rate": 0.01, "ema_decay": 0.5})
     gan.compile()
     return gan
